@@ -1,0 +1,39 @@
+# Every target does its own set-up: a virtual environment in .venv with the versions of constraints.txt.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+
+.PHONY: demo test check soak bench report clean
+
+demo: $(READY)          ## train meshes forward-only on Iris and spirals, and write a page about it
+	$(BIN)/onward demo
+
+test: check             ## all checks: format, lint, layers, types, tests
+	$(BIN)/pytest -m "not slow"
+
+check: $(READY)         ## the checks that run no test
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/lint-imports
+	$(BIN)/pyright
+
+soak: $(READY)          ## the long tests: reduced runs of the papers' tables, many random graphs
+	HYPOTHESIS_PROFILE=soak $(BIN)/pytest
+
+bench: $(READY)         ## cost of the engines beside backpropagation and the published formulation
+	$(BIN)/python benchmarks/engines.py
+
+report: $(READY)        ## run what is missing of the experiments, then rewrite docs/results
+	$(BIN)/onward run all
+	$(BIN)/onward report --to docs/results
+
+clean:
+	rm -rf $(VENV) build .pytest_cache .ruff_cache .hypothesis
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "onward needs Python 3.11 or later; name one with PYTHON=..."; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt torch
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[app,dev]'
+	@touch $@

@@ -1,0 +1,29 @@
+"""Neural networks trained without backpropagation."""
+
+__version__ = "0.1.0"
+
+from onward import graphs as graphs
+from onward.kernels.activations import Activation as Activation
+from onward.kernels.losses import Loss as Loss
+from onward.kernels.losses import binary_cross_entropy as binary_cross_entropy
+from onward.kernels.losses import cross_entropy as cross_entropy
+from onward.kernels.losses import differentiable as differentiable
+from onward.kernels.losses import every_tick as every_tick
+from onward.kernels.losses import mean_squared_error as mean_squared_error
+from onward.kernels.plan import plan as plan
+from onward.learners.backprop import Backprop as Backprop
+from onward.learners.base import AbstractLearner as AbstractLearner
+from onward.learners.base import Credit as Credit
+from onward.learners.forward_only import ForwardOnly as ForwardOnly
+from onward.nets.mesh import MeshNet as MeshNet
+from onward.topology import Topology as Topology
+from onward.training import datasets as datasets
+from onward.training.data import Dataset as Dataset
+from onward.training.data import Split as Split
+from onward.training.data import partition as partition
+from onward.training.fit import Epoch as Epoch
+from onward.training.fit import Recipe as Recipe
+from onward.training.fit import TrainingFailed as TrainingFailed
+from onward.training.fit import fit as fit
+from onward.training.metrics import accuracy as accuracy
+from onward.training.metrics import balanced_accuracy as balanced_accuracy

@@ -1,0 +1,1 @@
+"""Experiments as values, how they are run, and what comes of them."""

@@ -1,0 +1,114 @@
+"""Named families of graphs: perceptron, recurrent net, cascade, full mesh, randomly pruned mesh.
+
+All take the number of `features` (inputs without the bias) and, unless told otherwise, add a bias that feeds every free
+neuron. Neurons are numbered inputs, bias, hidden, outputs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
+
+import numpy as np
+import torch
+
+from onward.naming import suggest
+from onward.topology import Topology
+
+Pairs = Iterable[tuple[int, int]]
+
+PAPER_BLOCKS = ("input-hidden", "input-output", "hidden-hidden", "hidden-output")
+BLOCKS = (*PAPER_BLOCKS, "output-hidden", "output-output")
+
+
+def layered(features: int, hidden: Sequence[int], outputs: int, *, bias: bool = True) -> Topology:
+    """A multi-layer perceptron (figure 1): every layer feeds the next. Its outputs are ready after len(hidden)+1 ticks."""
+    _at_least_one(features=features, outputs=outputs, **{f"hidden[{k}]": width for k, width in enumerate(hidden)})
+    starts = np.cumsum([features + bias, *hidden]).tolist()
+    layers = [range(start, start + size) for start, size in zip(starts, [*hidden, outputs], strict=True)]
+    pairs = (_all_pairs(layer, after) for layer, after in pairwise([range(features), *layers]))
+    return _topology(features, sum(hidden), outputs, bias, pairs)
+
+
+def recurrent(features: int, hidden: int, outputs: int, *, bias: bool = True) -> Topology:
+    """A vanilla recurrent net: inputs to hidden, hidden to hidden with self-loops, hidden to outputs."""
+    _at_least_one(features=features, hidden=hidden, outputs=outputs)
+    i, h, o = _ranges(features, hidden, outputs, bias)
+    return _topology(features, hidden, outputs, bias, [_all_pairs(i, h), _all_pairs(h, h), _all_pairs(h, o)])
+
+
+def cascade(features: int, hidden: int, outputs: int, *, bias: bool = True) -> Topology:
+    """A fully connected cascade: every neuron feeds all later hidden ones and all outputs. Ready after hidden+1 ticks."""
+    _at_least_one(features=features, outputs=outputs)
+    i, h, o = _ranges(features, hidden, outputs, bias)
+    later = ((a, b) for a in h for b in h if a < b)
+    return _topology(features, hidden, outputs, bias, [_all_pairs(i, [*h, *o]), later, _all_pairs(h, o)])
+
+
+def mesh(features: int, hidden: int, outputs: int, *, bias: bool = True) -> Topology:
+    """The full mesh: every neuron, outputs and itself included, feeds every free neuron (section 4.1)."""
+    _at_least_one(features=features, outputs=outputs)
+    i, h, o = _ranges(features, hidden, outputs, bias)
+    return _topology(features, hidden, outputs, bias, [_all_pairs([*i, *h, *o], [*h, *o])])
+
+
+def random(
+    features: int,
+    hidden: int,
+    outputs: int,
+    density: float | Mapping[str, float],
+    *,
+    generator: torch.Generator,
+    bias: bool = True,
+) -> Topology:
+    """A randomly pruned mesh: every block keeps a random `round(density * size)` of its edges; biases are never pruned.
+
+    Args:
+        features: number of inputs without the bias.
+        hidden: number of hidden neurons.
+        outputs: number of output neurons.
+        density: part of the edges kept, in [0, 1]: one number for the four blocks that the paper keeps (section 4.2:
+            input-hidden, input-output, hidden-hidden, hidden-output), or a number for each block by name
+            (output-hidden and output-output as well; a block left out has no edges).
+        generator: source of the choice.
+        bias: whether a constant input feeds every free neuron.
+
+    Raises:
+        ValueError: a density outside [0, 1], or an unknown block.
+    """
+    _at_least_one(features=features, outputs=outputs)
+    member = dict(zip(("input", "hidden", "output"), _ranges(features, hidden, outputs, bias), strict=True))
+    wanted = dict(density) if isinstance(density, Mapping) else dict.fromkeys(PAPER_BLOCKS, density)
+    pairs = []
+    for block, part in wanted.items():
+        if block not in BLOCKS:
+            raise ValueError(f"unknown block {block!r}, expected one of {', '.join(BLOCKS)}{suggest(block, BLOCKS)}")
+        if not 0 <= part <= 1:
+            raise ValueError(f"the density of {block} must be between 0 and 1, got {part}")
+        sources, targets = (member[kind] for kind in block.split("-"))
+        size = len(sources) * len(targets)
+        kept = torch.randperm(size, generator=generator)[: round(part * size)].tolist()
+        pairs.append([(sources[k // len(targets)], targets[k % len(targets)]) for k in kept])
+    return _topology(features, hidden, outputs, bias, pairs)
+
+
+def _topology(features: int, hidden: int, outputs: int, bias: bool, pairs: Iterable[Pairs]) -> Topology:
+    inputs = features + bias
+    from_bias = _all_pairs([features] if bias else [], range(inputs, inputs + hidden + outputs))
+    edges = np.array([*from_bias, *(pair for part in pairs for pair in part)], dtype=np.int64).reshape(-1, 2)
+    return Topology(inputs, hidden, outputs, edges[:, 0], edges[:, 1], bias=bias)
+
+
+def _ranges(features: int, hidden: int, outputs: int, bias: bool) -> tuple[range, range, range]:
+    first = features + bias
+    return range(features), range(first, first + hidden), range(first + hidden, first + hidden + outputs)
+
+
+def _all_pairs(sources: Iterable[int], targets: Sequence[int]) -> list[tuple[int, int]]:
+    return [(s, t) for s in sources for t in targets]
+
+
+def _at_least_one(**counts: int) -> None:
+    for name, count in counts.items():
+        if count < 1:
+            raise ValueError(f"{name} must be at least 1, got {count}")

@@ -1,0 +1,91 @@
+"""Forward-only propagation (FOP): the state and its derivative travel forward together, tick by tick.
+
+One function for the gradient of a loss and one for the Jacobian of the outputs, whichever engine carries the
+derivative. No backward pass, no autograd; the functions run with gradients off. (Mesh Neural Networks, section 3.2.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import torch
+from jaxtyping import Float, Shaped
+from torch import Tensor
+
+from onward.kernels import dynamics, factored, influence
+from onward.kernels.activations import Activation
+from onward.kernels.dynamics import Wiring
+from onward.kernels.losses import Loss
+from onward.naming import suggest
+
+
+class Engine(NamedTuple):
+    """A way to carry the derivative forward: how a tick moves it, and how the gradient and the Jacobian are read off."""
+
+    name: str
+    step: Callable[..., Any]
+    gradient: Callable[..., Tensor]
+    jacobian: Callable[..., Tensor]
+
+
+INFLUENCE = Engine("influence", influence.step, influence.gradient, influence.jacobian)
+FACTORED = Engine("factored", factored.step, factored.gradient, factored.jacobian)
+ENGINES = {engine.name: engine for engine in (INFLUENCE, FACTORED)}
+
+
+def find(engine: Engine | str) -> Engine:
+    """Give the engine of a name; an `Engine` is passed through. Unknown names raise `ValueError`."""
+    if isinstance(engine, Engine):
+        return engine
+    if engine not in ENGINES:
+        raise ValueError(f"unknown engine {engine!r}, expected one of {', '.join(ENGINES)}{suggest(engine, ENGINES)}")
+    return ENGINES[engine]
+
+
+@torch.no_grad()
+def loss_and_gradient(
+    weight: Float[Tensor, "*nets e"],
+    wiring: Wiring,
+    clamped: Float[Tensor, "t *nets b i"],
+    initial: Float[Tensor, "*nets b f"],
+    activation: Activation,
+    loss: Loss,
+    target: Shaped[Tensor, "..."],
+    engine: Engine,
+) -> tuple[Float[Tensor, "*nets"], Float[Tensor, "*nets e"]]:
+    """Run the ticks once; give the loss and its exact gradient with respect to every edge weight."""
+    w = dynamics.matrix(weight, wiring)
+    recurrent = w[..., wiring.fixed :, :]
+    ticks = len(clamped)
+    carried, values, gradients = None, [], []
+    for k, tick in enumerate(dynamics.run(w, clamped, initial, activation)):
+        final = k == ticks - 1
+        carried = engine.step(carried, tick.reads, activation.slope(tick.drive), recurrent, wiring, final=final)
+        if final or loss.every_tick:
+            outputs = tick.activity[..., -wiring.outputs :]
+            value, error = loss(outputs, loss.at_tick(target, k, outputs))
+            values.append(value)
+            gradients.append(engine.gradient(carried, error, wiring))
+    return sum(values[1:], values[0]) / len(values), sum(gradients[1:], gradients[0]) / len(gradients)
+
+
+@torch.no_grad()
+def outputs_and_jacobian(
+    weight: Float[Tensor, "*nets e"],
+    wiring: Wiring,
+    clamped: Float[Tensor, "t *nets b i"],
+    initial: Float[Tensor, "*nets b f"],
+    activation: Activation,
+    engine: Engine,
+) -> tuple[Float[Tensor, "*nets b o"], Float[Tensor, "*nets b o e"]]:
+    """Run the ticks once; give the outputs of the last tick and their derivative with respect to every edge weight."""
+    w = dynamics.matrix(weight, wiring)
+    recurrent = w[..., wiring.fixed :, :]
+    ticks = len(clamped)
+    carried, outputs = None, initial[..., -wiring.outputs :]
+    for k, tick in enumerate(dynamics.run(w, clamped, initial, activation)):
+        slope = activation.slope(tick.drive)
+        carried = engine.step(carried, tick.reads, slope, recurrent, wiring, final=k == ticks - 1)
+        outputs = tick.activity[..., -wiring.outputs :]
+    return outputs, engine.jacobian(carried, wiring)

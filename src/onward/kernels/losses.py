@@ -1,0 +1,132 @@
+"""Losses, each with its derivative at the output.
+
+A loss here maps outputs and targets to its value and to the derivative with respect to the outputs, which is all that a
+forward rule needs of it. Axes: b batch, o outputs; `*nets` are nets trained side by side, each with a loss of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import torch
+from jaxtyping import Float, Shaped
+from torch import Tensor
+
+from onward.naming import suggest
+
+Evaluate = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+
+
+@dataclass(frozen=True)
+class Loss:
+    """A mean loss over the batch, and how its targets look.
+
+    Attributes:
+        name: what reports call it.
+        evaluate: maps outputs `*nets b o` and targets to (value `*nets`, derivative of the value `*nets b o`).
+        classes: whether a target is a class number (`*nets b`) rather than a vector (`*nets b o`).
+        every_tick: whether it is read at every tick and averaged over them, instead of at the last tick alone.
+    """
+
+    name: str
+    evaluate: Evaluate
+    classes: bool = False
+    every_tick: bool = False
+
+    def __call__(
+        self, outputs: Float[Tensor, "*nets b o"], target: Shaped[Tensor, "..."]
+    ) -> tuple[Float[Tensor, "*nets"], Float[Tensor, "*nets b o"]]:
+        """Give the value and its derivative at the outputs."""
+        return self.evaluate(outputs, target)
+
+    def at_tick(self, target: Tensor, tick: int, outputs: Tensor) -> Tensor:
+        """The target of one tick: targets may carry a tick axis after the batch (`*nets b t ...`), or hold for all."""
+        axes = outputs.ndim - self.classes
+        return target.select(outputs.ndim - 1, tick) if target.ndim > axes else target
+
+    def check_target(self, target: Tensor, outputs: int) -> None:
+        """Refuse targets that this loss cannot read: `ValueError` with the offending value."""
+        if self.classes:
+            if target.is_floating_point():
+                raise ValueError(f"{self.name} takes class numbers (int64), got {target.dtype}")
+            wrong = target[(target < 0) | (target >= outputs)]
+            if wrong.numel():
+                raise ValueError(
+                    f"label {wrong[0].item()} is out of range: {outputs} outputs take labels 0 to {outputs - 1}"
+                )
+        else:
+            if target.shape[-1:] != (outputs,):
+                raise ValueError(f"{self.name} takes {outputs} target values an example, got shape {tuple(target.shape)}")
+            if not target.isfinite().all():
+                raise ValueError(f"targets must be finite, got {target[~target.isfinite()][0].item()}")
+
+
+def every_tick(loss: Loss) -> Loss:
+    """Read a loss at every tick, averaged over the ticks, instead of at the last one."""
+    return replace(loss, name=f"{loss.name} at every tick", every_tick=True)
+
+
+def differentiable(name: str, function: Callable[[Tensor, Tensor], Tensor], *, classes: bool = False) -> Loss:
+    """Make a loss of any function of (outputs `b o`, target) that gives one number and that autograd can differentiate.
+
+    Autograd is used at the output only: it never sees a weight or a neuron.
+    """
+
+    def value_and_error(outputs: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+        if outputs.ndim == 2:
+            with torch.enable_grad():
+                reads = outputs.detach().requires_grad_()
+                value = function(reads, target)
+            (error,) = torch.autograd.grad(value, reads)
+            # Kept in the graph if there is one, so that `Backprop` and the gradient check can use the same loss.
+            return (function(outputs, target) if outputs.requires_grad else value.detach()), error
+        parts = [value_and_error(*pair) for pair in zip(outputs, target, strict=True)]
+        return torch.stack([value for value, _ in parts]), torch.stack([error for _, error in parts])
+
+    return Loss(name, value_and_error, classes)
+
+
+def _cross_entropy(outputs: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    """-log softmax(y)[label]; derivative (softmax(y) - onehot) / b."""
+    b = outputs.shape[-2]
+    log_p = torch.log_softmax(outputs, -1)
+    index = labels.unsqueeze(-1)
+    try:
+        picked = log_p.gather(-1, index)
+    except RuntimeError:
+        cross_entropy.check_target(labels, outputs.shape[-1])
+        raise
+    error = log_p.detach().exp()
+    error.scatter_add_(-1, index, error.new_full((1,), -1).expand(index.shape))
+    return -picked.squeeze(-1).sum(-1) / b, error / b
+
+
+def _mean_squared_error(outputs: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    """(y - t)^2 averaged over examples and outputs; derivative 2 (y - t) / (b o)."""
+    difference = outputs - target
+    count = outputs.shape[-1] * outputs.shape[-2]
+    return difference.square().sum((-1, -2)) / count, difference.detach() * (2 / count)
+
+
+def _binary_cross_entropy(outputs: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    """-t log s(y) - (1 - t) log s(-y) averaged over examples and outputs; derivative (s(y) - t) / (b o)."""
+    count = outputs.shape[-1] * outputs.shape[-2]
+    value = torch.nn.functional.softplus(outputs) - target * outputs
+    return value.sum((-1, -2)) / count, (torch.sigmoid(outputs.detach()) - target) / count
+
+
+cross_entropy = Loss("cross-entropy", _cross_entropy, classes=True)
+mean_squared_error = Loss("mean squared error", _mean_squared_error)
+binary_cross_entropy = Loss("binary cross-entropy", _binary_cross_entropy)
+
+LOSSES = {loss.name: loss for loss in (cross_entropy, mean_squared_error, binary_cross_entropy)}
+
+
+def find(loss: Loss | str) -> Loss:
+    """Give the loss of a name; a `Loss` is passed through. Unknown names raise `ValueError`."""
+    if isinstance(loss, Loss):
+        return loss
+    if loss not in LOSSES:
+        raise ValueError(f"unknown loss {loss!r}, expected one of {', '.join(LOSSES)}{suggest(loss, LOSSES)}")
+    return LOSSES[loss]

@@ -1,0 +1,63 @@
+"""What each engine would cost on a topology, counted, and which one to take.
+
+FLOPs count a multiply-add as two. Bytes are what is carried between ticks, old and new side by side, at its largest;
+the state itself is left out. Letters: T ticks, B examples, N neurons, E edges, F free neurons, O outputs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from onward.topology import Topology
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Counted cost of one gradient: floating-point operations, and bytes carried."""
+
+    flops: int
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The cost of a gradient under each engine, under two formulations that are there for comparison, and the choice.
+
+    Attributes:
+        engine: the engine with the fewer FLOPs.
+        costs: per engine.
+        others: the published formulation (one N x N x N tensor an example), and backpropagation through the ticks.
+    """
+
+    engine: str
+    costs: dict[str, Cost]
+    others: dict[str, Cost]
+
+
+def plan(topology: Topology, ticks: int, batch: int, *, itemsize: int = 4) -> Plan:
+    """Count the cost of one gradient at the last tick, and choose the engine.
+
+    Args:
+        topology: the graph.
+        ticks: number of updates.
+        batch: number of examples.
+        itemsize: bytes a number: 4 for float32, 8 for float64.
+    """
+    n, e, f, o = topology.neurons, topology.edges, topology.free, topology.outputs
+    run = 2 * ticks * batch * n * f
+    full, final = max(ticks - 2, 0), min(ticks - 1, 1)
+
+    moves = 2 * batch * e * f * (full * f + final * o)
+    influence = Cost(run + moves + ticks * 2 * batch * e * f, 2 * itemsize * batch * e * (f if ticks > 1 else o))
+
+    products = sum(range(full)) * 2 * batch * f**3 + max(ticks - 2, 0) * 2 * batch * f * f * o
+    scalings = sum(range(1, full + 1)) * 2 * batch * f * f + final * (ticks - 1) * 2 * batch * f * o
+    meeting = 2 * ticks * batch * (n * f + f * o)
+    held = full * f * f + (ticks - 1) * f * o
+    factored = Cost(run + products + scalings + meeting, itemsize * batch * (held + ticks * (n + f)))
+
+    published = Cost(2 * ticks * batch * n**2 * (n**2 + n), 2 * itemsize * batch * n**3)
+    backprop = Cost(3 * run, itemsize * batch * ticks * (n + f))
+    costs = {"influence": influence, "factored": factored}
+    chosen = min(costs, key=lambda name: costs[name].flops)
+    return Plan(chosen, costs, {"as published (N x N x N)": published, "backprop through the ticks": backprop})

@@ -1,0 +1,80 @@
+"""What can reach what, and when: which neurons can be active at a tick, and which edges can influence an output.
+
+A neuron can be active after tick t if an input reaches it by a walk of the right length; if activations are not zero at
+zero, every neuron can. An edge is *live* if at some tick its source can be active and from its target an output can be
+reached in exactly the ticks that are left. A weight on an edge that is not live has gradient zero, whatever the data.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from onward.topology import Topology
+
+
+def active(topology: Topology, ticks: int, *, silent_at_zero: bool = True) -> np.ndarray:
+    """Tell which neurons can be active before tick 1, 2, ... and after the last: boolean, (ticks + 1) x neurons.
+
+    The input is given at every tick to clamped inputs, or once, before the first tick, to free ones.
+    """
+    can = np.zeros((ticks + 1, topology.neurons), dtype=bool)
+    can[0, : topology.inputs] = True
+    for t in range(ticks):
+        if topology.clamped:
+            can[t + 1, : topology.inputs] = True
+        can[t + 1, topology.target[can[t, topology.source]]] = True
+        if not silent_at_zero:
+            can[t + 1, topology.fixed :] = True
+    return can
+
+
+def influential(topology: Topology, ticks: int) -> np.ndarray:
+    """Tell from which neurons an output is reached in exactly 0, 1, ... ticks: boolean, (ticks + 1) x neurons."""
+    can = np.zeros((ticks + 1, topology.neurons), dtype=bool)
+    can[0, topology.neurons - topology.outputs :] = True
+    for left in range(ticks):
+        can[left + 1, topology.source[can[left, topology.target]]] = True
+    return can
+
+
+def live(topology: Topology, ticks: int, *, silent_at_zero: bool = True, every_tick: bool = False) -> np.ndarray:
+    """Tell which edges can influence what is read of the outputs, at the last tick or at every tick: boolean, edges."""
+    speaks = active(topology, ticks, silent_at_zero=silent_at_zero)[:-1, topology.source]
+    heard = influential(topology, ticks - 1)[:, topology.target]
+    if every_tick:
+        heard = np.logical_or.accumulate(heard)
+    return (speaks & heard[::-1]).any(0)
+
+
+def distances(topology: Topology) -> list[int | None]:
+    """Count the edges of the shortest path from any input but the bias to each output; None where there is no path."""
+    distance = np.full(topology.neurons, -1)
+    distance[: topology.features] = 0
+    for steps in range(1, topology.neurons):
+        found = np.unique(topology.target[distance[topology.source] == steps - 1])
+        found = found[distance[found] < 0]
+        if not found.size:
+            break
+        distance[found] = steps
+    return [None if d < 0 else int(d) for d in distance[topology.neurons - topology.outputs :]]
+
+
+def check_outputs(topology: Topology, ticks: int) -> None:
+    """Refuse, with a `ValueError`, a number of ticks after which no input but the bias has reached some output."""
+    arrived = np.zeros(topology.neurons, dtype=bool)
+    arrived[: topology.features] = True
+    for _ in range(ticks):
+        before, arrived = arrived, np.zeros_like(arrived)
+        arrived[topology.target[before[topology.source]]] = True
+        arrived[: topology.features] |= topology.clamped
+    missed = np.flatnonzero(~arrived[topology.neurons - topology.outputs :])
+    if missed.size:
+        distance = distances(topology)[missed[0]]
+        if distance is None:
+            why = "there is no path to it"
+        elif topology.clamped or distance > ticks:
+            why = f"the shortest path takes {distance}"
+        else:
+            why = "free inputs speak only once, and no path to it has exactly that length"
+        name = topology.name(topology.neurons - topology.outputs + int(missed[0]))
+        raise ValueError(f"no input can reach {name} within {ticks} {'tick' if ticks == 1 else 'ticks'}: {why}")

@@ -1,0 +1,1 @@
+"""Learning rules, one a file. Each hands out credit; none updates a weight."""

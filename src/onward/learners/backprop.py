@@ -1,0 +1,46 @@
+"""Backpropagation, through the ticks of a mesh too (BPTT): the oracle of tests and the rival of benchmarks.
+
+Credit is ready once, after a full forward and a full backward sweep.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from onward.kernels import losses
+from onward.kernels.losses import Loss
+from onward.learners.base import AbstractLearner, Credit
+from onward.nets.mesh import MeshNet
+
+
+class Backprop(AbstractLearner):
+    """A net taught by reverse-mode differentiation: one parcel, after the backward pass."""
+
+    def __init__(self, net: MeshNet, loss: Loss | str = losses.cross_entropy) -> None:
+        """Teach a net; `loss` as for `ForwardOnly`."""
+        super().__init__()
+        self.net = net
+        self.loss = losses.find(loss)
+
+    def credit(self, x: Float[Tensor, "..."], y: Tensor, initial: Float[Tensor, "..."] | None = None) -> Iterator[Credit]:
+        """Yield the one parcel of a batch."""
+        parameters = dict(self.net.named_parameters(prefix="net"))
+        with torch.enable_grad():
+            states = self.net.states(x, initial)[..., 1:, -self.net.topology.outputs :]
+            ticks = range(states.shape[-2]) if self.loss.every_tick else [states.shape[-2] - 1]
+            values = []
+            for k in ticks:
+                outputs = states[..., k, :]
+                values.append(self.loss(outputs, self.loss.at_tick(y, k, outputs))[0])
+            value = torch.stack(values).mean(0)
+            gradients = torch.autograd.grad(value.sum(), list(parameters.values()))
+        yield Credit(value.detach(), dict(zip(parameters, gradients, strict=True)))
+
+    @torch.no_grad()
+    def scores(self, x: Float[Tensor, "..."]) -> Float[Tensor, "*nets b o"]:
+        """Give the outputs of the last tick."""
+        return self.net(x)

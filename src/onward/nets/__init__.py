@@ -1,0 +1,1 @@
+"""Modules: they hold weights and can be run forward."""

@@ -1,0 +1,191 @@
+"""A Mesh Neural Network: a topology, a weight for every edge, a number of ticks.
+
+All free neurons update together at every tick; the outputs are read after the last one (Galatolo, Cimino and Vaglini,
+Neural Processing Letters 53, 2021, section 3.1). Axes: b batch, t ticks, i features, f free neurons, o outputs, e edges;
+`*nets` is empty, or the number of nets that `stack` put side by side.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from onward.kernels import activations, dynamics, reach
+from onward.kernels.activations import Activation
+from onward.kernels.dynamics import Wiring
+from onward.nets import initialise
+from onward.topology import Topology
+
+
+class MeshNet(nn.Module):
+    """A mesh that can be run forward; how it learns is a learner's affair.
+
+    Attributes:
+        topology: the graph.
+        ticks: updates that a static input is held for. A sequence brings its own number, one tick an entry.
+        hidden: activation of the hidden neurons.
+        output: activation of the output neurons.
+        activation: both, side by side, acting on all free neurons.
+        weight: the parameters, one for every edge of the topology and in its order.
+    """
+
+    source: Tensor
+    target: Tensor
+
+    def __init__(
+        self,
+        topology: Topology,
+        ticks: int,
+        *,
+        hidden: Activation | str = "relu",
+        output: Activation | str = "identity",
+        weight: Tensor | np.ndarray | None = None,
+        initialise: initialise.Initialise = initialise.fan_in,
+        generator: torch.Generator | None = None,
+        dtype: torch.dtype = torch.float32,
+        device: torch.device | str | None = None,
+    ) -> None:
+        """Make a mesh.
+
+        Args:
+            topology: the graph; a bias in it is fed with 1 by the net itself.
+            ticks: number of updates, at least 1 and enough for an input to reach every output.
+            hidden: activation of the hidden neurons, by name or with its slope.
+            output: activation of the output neurons.
+            weight: first weights, one an edge; drawn by `initialise` if left out.
+            initialise: how first weights are drawn.
+            generator: source of the draw; if left out, one seeded with 0.
+            dtype: of the weights, and so of the data it takes.
+            device: where the weights live.
+
+        Raises:
+            ValueError: too few ticks, an unknown activation, weights of the wrong number or not finite.
+        """
+        super().__init__()
+        if ticks < 1:
+            raise ValueError(f"a mesh needs at least 1 tick, got {ticks}")
+        reach.check_outputs(topology, ticks)
+        self.topology = topology
+        self.ticks = ticks
+        self.hidden = activations.find(hidden)
+        self.output = activations.find(output)
+        self.activation = activations.side_by_side(self.hidden, self.output, topology.outputs)
+        if weight is None:
+            weight = initialise(topology, torch.Generator().manual_seed(0) if generator is None else generator)
+        values = torch.as_tensor(weight)
+        if values.shape[-1:] != (topology.edges,) or values.ndim > 2:
+            raise ValueError(f"expected one weight for each of {topology.edges} edges, got shape {tuple(values.shape)}")
+        if not values.isfinite().all():
+            raise ValueError(f"weights must be finite, got {values[~values.isfinite()][0].item()}")
+        self.weight = nn.Parameter(values.detach().to(device, dtype, copy=True))
+        ends = {"source": topology.source, "target": topology.target - topology.fixed}
+        for name, array in ends.items():
+            self.register_buffer(name, torch.tensor(array, device=device), persistent=False)
+
+    @classmethod
+    def stack(cls, nets: Sequence[MeshNet]) -> MeshNet:
+        """Put nets of one topology side by side as one net with a leading axis, to be run and trained in one computation.
+
+        No weight of one net ever meets another's; a learner sees them as one net whose loss is one number a net.
+        """
+        first = nets[0]
+        for net in nets[1:]:
+            alike = (net.topology, net.ticks, net.hidden, net.output) == (
+                first.topology,
+                first.ticks,
+                first.hidden,
+                first.output,
+            )
+            if not alike:
+                raise ValueError(f"only nets of one topology, ticks and activation can be stacked, got {first} and {net}")
+        return first.with_weight(torch.stack([net.weight.detach() for net in nets]))
+
+    def unstack(self) -> list[MeshNet]:
+        """Give the nets that stand side by side, each on its own."""
+        return [self.with_weight(weight) for weight in self.weight.detach()] if self.nets else [self]
+
+    def with_weight(self, weight: Tensor) -> MeshNet:
+        """Give a net alike but for its weights (and their dtype and device)."""
+        alike = {"hidden": self.hidden, "output": self.output, "dtype": weight.dtype, "device": weight.device}
+        return MeshNet(self.topology, self.ticks, weight=weight, **alike)
+
+    @property
+    def nets(self) -> tuple[int, ...]:
+        """The leading axis of a stack, as a shape: `()` for one net."""
+        return tuple(self.weight.shape[:-1])
+
+    @property
+    def wiring(self) -> Wiring:
+        """The topology as tensors, for the kernels."""
+        return Wiring(self.source, self.target, self.topology.fixed, self.topology.free, self.topology.outputs)
+
+    def drive(
+        self, x: Float[Tensor, "..."], initial: Float[Tensor, "..."] | None = None
+    ) -> tuple[Float[Tensor, "t *nets b i"], Float[Tensor, "*nets b f"]]:
+        """Lay data out for the kernels: the clamped inputs (with the bias) of every tick, and the first free state.
+
+        Args:
+            x: a static input `*nets b i`, held for all ticks, or a sequence `*nets b t i`, one entry a tick.
+            initial: the free neurons' activity before the first tick, `*nets b f`; zero if left out.
+
+        Raises:
+            ValueError: shapes, dtype or values that do not fit, or a sequence too short for its outputs.
+        """
+        topology, nets = self.topology, len(self.nets)
+        shape = tuple(x.shape)
+        if x.ndim not in (nets + 2, nets + 3) or shape[:nets] != self.nets or shape[-1] != topology.features:
+            side = f"{self.nets[0]} x " if nets else ""
+            raise ValueError(
+                f"expected an input of shape {side}batch x {topology.features} features, or {side}batch x ticks x "
+                f"{topology.features}, got {shape}"
+            )
+        if x.dtype != self.weight.dtype:
+            raise ValueError(f"the input is {x.dtype} but the weights are {self.weight.dtype}; convert one with .to()")
+        if topology.bias:
+            x = torch.cat([x, x.new_ones(*shape[:-1], 1)], dim=-1)
+        state = x.new_zeros(*shape[: nets + 1], topology.free)
+        if x.ndim == nets + 2:
+            clamped = x.expand(self.ticks, *x.shape)
+        else:
+            clamped = x.movedim(nets + 1, 0)
+            if len(clamped) != self.ticks:
+                reach.check_outputs(topology, max(len(clamped), 1))
+        if not topology.clamped:
+            if x.ndim != nets + 2:
+                raise ValueError("free inputs take their data as the initial state, so a sequence cannot be given")
+            state[..., : topology.inputs] = x
+            clamped = clamped[..., :0]
+        if initial is not None:
+            if initial.shape != state.shape:
+                raise ValueError(f"expected an initial state of shape {tuple(state.shape)}, got {tuple(initial.shape)}")
+            state = state + initial
+        return clamped, state
+
+    def states(
+        self, x: Float[Tensor, "..."], initial: Float[Tensor, "..."] | None = None
+    ) -> Float[Tensor, "*nets b ticks f"]:
+        """Run the mesh; give the activity of the free neurons before the first tick and after every one.
+
+        The third axis has one entry more than there are ticks. Arguments and errors as in `drive`.
+        """
+        clamped, state = self.drive(x, initial)
+        w = dynamics.matrix(self.weight, self.wiring)
+        ticks = dynamics.run(w, clamped, state, self.activation)
+        return torch.stack([state, *(tick.activity for tick in ticks)], dim=-2)
+
+    def forward(self, x: Float[Tensor, "..."], initial: Float[Tensor, "..."] | None = None) -> Float[Tensor, "*nets b o"]:
+        """Run the mesh; give the activity of the outputs after the last tick. Arguments and errors as in `drive`."""
+        clamped, activity = self.drive(x, initial)
+        w = dynamics.matrix(self.weight, self.wiring)
+        for tick in dynamics.run(w, clamped, activity, self.activation):
+            activity = tick.activity
+        return activity[..., -self.topology.outputs :]
+
+    def extra_repr(self) -> str:
+        """Say what the mesh is, for `print`."""
+        beside = f"{self.nets[0]} nets of " if self.nets else ""
+        return f"{beside}{self.topology}; {self.ticks} ticks, {self.activation.name}"

@@ -1,0 +1,1 @@
+"""Data, the one training loop, and what is measured about it."""

@@ -1,0 +1,141 @@
+"""Data in memory: splits of examples, and how a table of examples is parted into them.
+
+A `Split` holds inputs and targets. Splits of several nets that train side by side are stacked on a leading axis
+(`*nets`), so that every net sees its own data in its own order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+
+import numpy as np
+import torch
+from jaxtyping import Float, Shaped
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Split:
+    """Inputs and targets of some examples.
+
+    Attributes:
+        x: `*nets n features`, or `*nets n ticks features` for sequences; finite.
+        y: class numbers `*nets n`, or target vectors `*nets n outputs`.
+        nets: the leading axis as a shape: `()`, or `(s,)` if `stack` put s splits side by side.
+
+    Raises:
+        ValueError: no examples, different numbers of inputs and targets, NaN or infinity.
+    """
+
+    x: Float[Tensor, "..."]
+    y: Shaped[Tensor, "..."]
+    nets: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.x.ndim < len(self.nets) + 2:
+            raise ValueError(f"inputs must be examples x features, got shape {tuple(self.x.shape)}")
+        shapes = [tuple(part.shape[: len(self.nets) + 1]) for part in (self.x, self.y)]
+        if shapes[0] != shapes[1]:
+            raise ValueError(f"inputs and targets must have as many examples, got {shapes[0][-1]} and {shapes[1][-1:]}")
+        if not len(self):
+            raise ValueError("a split needs at least one example, got none")
+        for name, part in (("inputs", self.x), ("targets", self.y)):
+            wrong = (~part.isfinite()).nonzero()
+            if len(wrong):
+                where = tuple(wrong[0].tolist())
+                raise ValueError(f"{name} must be finite, got {part[where].item()} at index {list(where)}")
+
+    def __len__(self) -> int:
+        """Number of examples (of each net)."""
+        return self.x.shape[len(self.nets)]
+
+    def to(self, dtype: torch.dtype | None = None, device: torch.device | str | None = None) -> Split:
+        """Give the split on another device, its floating-point parts in another dtype."""
+        y = self.y.to(device, dtype) if self.y.is_floating_point() else self.y.to(device)
+        return Split(self.x.to(device, dtype), y, self.nets)
+
+    def take(self, index: Shaped[Tensor, "*nets k"]) -> tuple[Tensor, Tensor]:
+        """Give the inputs and targets of some examples; each net of a stack takes its own."""
+        if not self.nets:
+            return self.x[index], self.y[index]
+        net = torch.arange(self.nets[0], device=index.device).unsqueeze(1)
+        return self.x[net, index], self.y[net, index]
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """What a net is trained on, chosen by, and judged on.
+
+    Attributes:
+        name: what reports call it.
+        train: what is learned from.
+        test: what is judged on, once.
+        validation: what chooses; a part of the training data, never of the test data.
+    """
+
+    name: str
+    train: Split
+    test: Split
+    validation: Split | None = None
+
+    def to(self, dtype: torch.dtype | None = None, device: torch.device | str | None = None) -> Dataset:
+        """Give the data on another device, its floating-point parts in another dtype."""
+        validation = None if self.validation is None else self.validation.to(dtype, device)
+        return Dataset(self.name, self.train.to(dtype, device), self.test.to(dtype, device), validation)
+
+
+def stack(datasets: Sequence[Dataset]) -> Dataset:
+    """Put data sets of equal sizes side by side, for nets that are trained in one computation."""
+    first = datasets[0]
+    parts: dict[str, Split | None] = {}
+    for field in fields(first)[1:]:
+        splits = [getattr(dataset, field.name) for dataset in datasets]
+        sizes = {None if split is None else (*split.x.shape, *split.y.shape) for split in splits}
+        if len(sizes) > 1:
+            raise ValueError(f"only data sets of equal sizes can be stacked, got {field.name} splits of {sizes}")
+        if splits[0] is not None:
+            x, y = torch.stack([s.x for s in splits]), torch.stack([s.y for s in splits])
+            splits[0] = Split(x, y, (len(splits),))
+        parts[field.name] = splits[0]
+    return Dataset(first.name, **parts)  # pyright: ignore[reportArgumentType]
+
+
+def partition(
+    name: str,
+    x: np.ndarray,
+    y: np.ndarray,
+    *,
+    seed: int,
+    test: float = 0.3,
+    validation: float = 0.2,
+    standardise: bool = True,
+    dtype: torch.dtype = torch.float32,
+) -> Dataset:
+    """Part examples at random, stratified by class, into training, validation and test data.
+
+    Args:
+        name: what reports call the data.
+        x: examples x features.
+        y: class numbers.
+        seed: of the shuffle; the same seed gives the same parts.
+        test: part of all examples that is judged on.
+        validation: part of the *remaining* examples that chooses; 0 for none.
+        standardise: whether to shift and scale every feature to mean 0 and deviation 1 over the training part.
+        dtype: of the inputs.
+    """
+    from sklearn.model_selection import train_test_split
+
+    def cut(index: np.ndarray, part: float) -> tuple[np.ndarray, np.ndarray]:
+        left, taken = train_test_split(index, test_size=part, stratify=y[index], random_state=seed)
+        return np.asarray(left), np.asarray(taken)
+
+    learned, judged = cut(np.arange(len(y)), test)
+    learned, choosing = cut(learned, validation) if validation else (learned, np.empty(0, np.int64))
+    centre, scale = (x[learned].mean(0), x[learned].std(0)) if standardise else (0.0, 1.0)
+    scaled = (x - centre) / np.where(scale == 0, 1, scale)
+
+    def split(index: np.ndarray) -> Split:
+        return Split(torch.tensor(scaled[index], dtype=dtype), torch.tensor(y[index], dtype=torch.int64))
+
+    return Dataset(name, split(learned), split(judged), split(choosing) if choosing.size else None)
