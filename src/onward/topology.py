@@ -70,13 +70,11 @@ class Topology:
                 raise ValueError(f"an edge names neuron {outside[0]}, but the neurons are 0 to {self.neurons - 1}")
         doubled = np.flatnonzero((np.diff(source) == 0) & (np.diff(target) == 0))
         if doubled.size:
-            raise ValueError(
-                f"the edge {self._edge_name(source[doubled[0]].item(), target[doubled[0]].item())} is given twice"
-            )
+            raise ValueError(f"the edge {self._edge_name(source, target, doubled[0])} is given twice")
         stuck = np.flatnonzero(target < self.fixed)
         if stuck.size:
             raise ValueError(
-                f"the edge {self._edge_name(source[stuck[0]].item(), target[stuck[0]].item())} enters a clamped input, which is "
+                f"the edge {self._edge_name(source, target, stuck[0])} enters a clamped input, which is "
                 f"overwritten at every tick; leave such edges out, or make the inputs free neurons with clamped=False"
             )
         for name, ends in (("source", source), ("target", target)):
@@ -156,8 +154,9 @@ class Topology:
             raise ValueError(f"expected one weight for each of the {self.edges} edges, got shape {tuple(values.shape)}")
         return values
 
-    def _edge_name(self, source: int, target: int) -> str:
-        return f"{source} -> {target} ({self.name(source)} -> {self.name(target)})"
+    def _edge_name(self, source: np.ndarray, target: np.ndarray, edge: int) -> str:
+        s, t = int(source[edge]), int(target[edge])
+        return f"{s} -> {t} ({self.name(s)} -> {self.name(t)})"
 
     def __str__(self) -> str:
         inputs = f"{self.features} inputs" + (" + bias" if self.bias else "")

@@ -12,14 +12,14 @@ from onward.experiments.spec import Experiment, Progress
 
 def stored(experiment: Experiment, root: Path, seeds: Sequence[int] | None = None) -> list[Result]:
     """Give the results that are there and whose spec is unchanged, by seed."""
-    wanted = range(experiment.seeds) if seeds is None else seeds
+    wanted = experiment.reported() if seeds is None else seeds
     found = (load(root, experiment.name, seed) for seed in wanted)
     return [result for result in found if result is not None and result.digest == experiment.digest]
 
 
 def missing(experiment: Experiment, root: Path, seeds: Sequence[int] | None = None) -> list[int]:
     """Give the seeds that have no stored result of this spec."""
-    wanted = range(experiment.seeds) if seeds is None else seeds
+    wanted = experiment.reported() if seeds is None else seeds
     have = {result.seed for result in stored(experiment, root, wanted)}
     return [seed for seed in wanted if seed not in have]
 

@@ -26,6 +26,8 @@ class Outcome:
     history: dict[str, list[float]]
 
 
+FIRST_SEED = 100  # of those reported; settings are tried out on the seeds below, so that no reported one has been seen
+
 Progress = Callable[[float], None]  # takes the part that is done, 0 to 1
 Trial = Callable[[Sequence[int], Progress], list[Outcome]]
 
@@ -37,7 +39,7 @@ class Experiment:
     Attributes:
         name: a path of names, as `table-1/sound/mesh-05`; results are stored under it.
         trial: takes seeds and a progress callback, and gives an `Outcome` a seed, in their order.
-        seeds: how many seeds are run by default: 0, 1, 2, ...
+        seeds: how many seeds are reported: 100, 101, 102, ... (what is below is for development).
         together: the most seeds that one call of the trial is given; more than one where training them in one batched
             computation is faster.
     """
@@ -46,6 +48,10 @@ class Experiment:
     trial: Trial
     seeds: int = 10
     together: int = 10
+
+    def reported(self, count: int | None = None) -> range:
+        """Give the first seeds that are reported, as many as declared or as asked for."""
+        return range(FIRST_SEED, FIRST_SEED + (self.seeds if count is None else count))
 
     @property
     def spec(self) -> dict[str, Any]:

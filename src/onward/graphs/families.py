@@ -77,7 +77,8 @@ def random(
         ValueError: a density outside [0, 1], or an unknown block.
     """
     _at_least_one(features=features, outputs=outputs)
-    member = dict(zip(("input", "hidden", "output"), _ranges(features, hidden, outputs, bias), strict=True))
+    i, h, o = _ranges(features, hidden, outputs, bias)
+    member: dict[str, range] = {"input": i, "hidden": h, "output": o}
     wanted = dict(density) if isinstance(density, Mapping) else dict.fromkeys(PAPER_BLOCKS, density)
     pairs = []
     for block, part in wanted.items():

@@ -43,7 +43,7 @@ def live(topology: Topology, ticks: int, *, silent_at_zero: bool = True, every_t
     heard = influential(topology, ticks - 1)[:, topology.target]
     if every_tick:
         heard = np.logical_or.accumulate(heard)
-    return (speaks & heard[::-1]).any(0)
+    return np.any(speaks & heard[::-1], axis=0)
 
 
 def distances(topology: Topology) -> list[int | None]:

@@ -47,14 +47,9 @@ def perceptron(
     from sklearn.neural_network import MLPClassifier
 
     decays = [1e-4, 0.1, 1.0]
-    adam = {
-        "solver": ["adam"],
-        "learning_rate_init": [0.003, 0.01, 0.03],
-        "alpha": decays,
-        "max_iter": [epochs],
-        "batch_size": [batch],
-    }
-    grid = [adam, {"solver": ["lbfgs"], "alpha": decays, "max_iter": [500]}]
+    adam = {"solver": ["adam"], "learning_rate_init": [0.003, 0.01, 0.03], "max_iter": [epochs], "batch_size": [batch]}
+    lbfgs = {"solver": ["lbfgs"], "max_iter": [500]}
+    grid = [adam | {"alpha": decays}, lbfgs | {"alpha": decays}]
     outcomes = []
     for done, seed in enumerate(seeds):
         data = DATA(seed)
