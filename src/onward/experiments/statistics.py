@@ -13,10 +13,10 @@ class Mean(NamedTuple):
 
     value: float
     half: float
-    count: int
+    n: int
 
     def __str__(self) -> str:
-        return f"{self.value:.3f} ± {self.half:.3f}" if self.count > 1 else f"{self.value:.3f}"
+        return f"{self.value:.3f} ± {self.half:.3f}" if self.n > 1 else f"{self.value:.3f}"
 
 
 def mean(values: Sequence[float]) -> Mean:

@@ -59,14 +59,15 @@ def from_adjacency(
     Arguments and errors as in `from_mask`; a weight that is not finite is refused as well. The weights come back in the
     topology's edge order, as `MeshNet(weight=...)` takes them.
     """
-    if len(matrix.shape) != 2 or matrix.shape[0] != matrix.shape[1]:
-        raise ValueError(f"an adjacency matrix must be square, got shape {tuple(matrix.shape)}")
+    shape = tuple(getattr(matrix, "shape", ()))
+    if len(shape) != 2 or shape[0] != shape[1]:
+        raise ValueError(f"an adjacency matrix must be square, got shape {shape}")
     rows, columns, values = _nonzeros(matrix)
     wrong = np.flatnonzero(~np.isfinite(values))
     if wrong.size:
         k = int(wrong[0])
         raise ValueError(f"the adjacency matrix holds {values[k]} at row {rows[k]}, column {columns[k]}")
-    topology, order = _arrange(rows, columns, matrix.shape[0], inputs, outputs, bias, clamped, labels)
+    topology, order = _arrange(rows, columns, shape[0], inputs, outputs, bias, clamped, labels)
     return topology, values[order]
 
 

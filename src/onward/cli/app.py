@@ -1,0 +1,196 @@
+"""The verbs: demo, explain, list, run, report."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from onward.experiments import run as running
+from onward.experiments.result import Result
+from onward.experiments.spec import Experiment
+from onward.naming import suggest
+from onward.papers.registry import ARTEFACTS, find
+from onward.reports import page
+from onward.training.fit import TrainingFailed
+
+INPUT_ERROR, TRAINING_FAILED = 2, 1
+
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
+    help="Neural networks trained without backpropagation.",
+)  # fmt: skip
+console = Console()
+
+ResultsFolder = Annotated[
+    Path, typer.Option("--results", help="Folder of the stored results.", envvar="ONWARD_RESULTS", show_default=True)
+]
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command; give its exit code."""
+    try:
+        code = typer.main.get_command(app).main(list(arguments), prog_name="onward", standalone_mode=False)
+    except typer.Abort:
+        return 130
+    except KeyboardInterrupt:
+        _complain("stopped; what was finished is stored")
+        return 130
+    except TrainingFailed as failure:
+        _complain(str(failure))
+        return TRAINING_FAILED
+    except (ValueError, OSError) as mistake:
+        _complain(str(mistake))
+        return INPUT_ERROR
+    except Exception as error:
+        if hasattr(error, "format_message") and hasattr(error, "exit_code"):  # click's own: unknown verbs and flags
+            _complain(error.format_message())  # pyright: ignore[reportAttributeAccessIssue]
+            return INPUT_ERROR
+        raise
+    return code if isinstance(code, int) else 0
+
+
+@app.command()
+def demo(
+    to: Annotated[Path, typer.Option("--to", help="Folder of the page.")] = Path("onward-demo"),
+    seed: Annotated[int, typer.Option(help="Seed of data, weights and order.")] = 0,
+) -> None:
+    """Train meshes forward-only on Iris and spirals, check their gradients, and write a page about it."""
+    from onward.cli.demo import demonstrate
+
+    path = demonstrate(to, seed, console)
+    console.print(f"A page with decision regions, curves and the nets: [bold]{path.resolve()}[/bold]", soft_wrap=True)
+
+
+@app.command()
+def explain(
+    topology: Annotated[
+        str,
+        typer.Argument(
+            help="KIND:SIZES, as mesh:2-5-2, layered:784-100-10, cascade:2-7-1, recurrent:3-10-2 or random:32-50-10@0.15 "
+            "(features, hidden, outputs; a bias is added), or a file with an adjacency matrix or graph "
+            "(.csv, .npy, .npz of SciPy, .graphml)."
+        ),
+    ],
+    ticks: Annotated[int, typer.Option(help="Number of updates.")] = 3,
+    batch: Annotated[int, typer.Option(help="Examples a step, for the costs.")] = 32,
+    inputs: Annotated[str, typer.Option(help="Of a file: positions of the inputs, as 0,1,2 or 0-2.")] = "",
+    outputs: Annotated[str, typer.Option(help="Of a file: positions of the outputs.")] = "",
+    bias: Annotated[str, typer.Option(help="Of a file: position of the constant input.")] = "",
+    no_bias: Annotated[bool, typer.Option("--no-bias", help="Of a kind: leave the bias out.")] = False,
+    free: Annotated[bool, typer.Option("--free", help="Of a file: inputs are free neurons (equation 3).")] = False,
+    activation: Annotated[str, typer.Option(help="Of all neurons; it decides what can be active.")] = "relu",
+    seed: Annotated[int, typer.Option(help="Of a random kind.")] = 0,
+    draw: Annotated[Path | None, typer.Option(help="Draw the graph into this file (.svg, .png, .pdf).")] = None,
+) -> None:
+    """Say what a topology is, what can influence its outputs within some ticks, and what each engine would cost."""
+    from onward.cli import topologies
+
+    if ":" in topology and not Path(topology).exists():
+        found = topologies.parse(topology, bias=not no_bias, seed=seed)
+    else:
+        found = topologies.read(Path(topology), inputs, outputs, bias, clamped=not free)
+    topologies.explain(found, ticks, batch, activation, console)
+    if draw is not None:
+        topologies.draw(found, draw)
+        console.print(f"Drawn: {draw}")
+
+
+@app.command("list")
+def list_(results: ResultsFolder = Path("results")) -> None:
+    """List what can be regenerated, and how much of it is stored."""
+    table = Table("name", "what", "source", "experiments", "seeds stored", box=None, header_style="bold")
+    for artefact in ARTEFACTS.values():
+        have = sum(len(running.stored(experiment, results)) for experiment in artefact.experiments)
+        declared = sum(experiment.seeds for experiment in artefact.experiments)
+        counts = (str(len(artefact.experiments)), f"{have} of {declared}")
+        table.add_row(artefact.name, artefact.title, artefact.source, *counts)
+    console.print(table)
+    console.print("`onward run NAME` runs what is missing, `onward report NAME` shows it.", markup=False)
+
+
+@app.command("run")
+def run_(
+    name: Annotated[str, typer.Argument(help="An artefact, an experiment (or the start of its name), or all.")],
+    seeds: Annotated[int | None, typer.Option(help="How many seeds; those declared if left out.", min=1)] = None,
+    results: ResultsFolder = Path("results"),
+) -> None:
+    """Run what is missing of some experiments; stop at any time, and go on with the same command."""
+    todo = [(one, missing) for one in _experiments(name) if (missing := running.missing(one, results, one.reported(seeds)))]
+    if not todo:
+        console.print(f"Nothing to run: every result of {name} is stored under {results} with an unchanged spec.")
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console) as bars:
+        total = bars.add_task("experiments", total=len(todo))
+        for experiment, missing in todo:
+            bar = bars.add_task(experiment.name, total=len(missing))
+
+            def tell(part: float, bar: TaskID = bar, count: int = len(missing)) -> None:
+                bars.update(bar, completed=int(part * count))
+
+            deque(running.run(experiment, results, missing, tell), maxlen=0)
+            bars.update(bar, visible=not console.is_terminal)
+            bars.advance(total)
+    console.print(f"Stored under {results}. `onward report` shows them.", markup=False)
+
+
+@app.command()
+def report(
+    name: Annotated[str, typer.Argument(help="An artefact, or all.")] = "all",
+    to: Annotated[Path, typer.Option("--to", help="Folder of the pages.")] = Path("reports"),
+    results: ResultsFolder = Path("results"),
+) -> None:
+    """Show stored results as Markdown and as self-contained HTML: paper, ours with its interval, difference."""
+    for artefact in ARTEFACTS.values() if name == "all" else [find(name)]:
+        found = {experiment.name: running.stored(experiment, results) for experiment in artefact.experiments}
+        have = sum(map(len, found.values()))
+        if not have:
+            raise ValueError(
+                f"no results of {artefact.name} are stored under {results}; `onward run {artefact.name}` makes them"
+            )
+        missing = sum(len(running.missing(experiment, results)) for experiment in artefact.experiments)
+        source = provenance(artefact.name, artefact.source, found, missing)
+        elements = artefact.render(found)
+        page.to_html(artefact.title, source, elements, to / f"{artefact.name}.html")
+        written = page.to_markdown(artefact.title, source, artefact.render(found), to, artefact.name)
+        console.print(f"{written.with_suffix('.html')}, {written}", soft_wrap=True)
+
+
+def provenance(name: str, source: str, found: Mapping[str, Sequence[Result]], missing: int) -> str:
+    """Say which command, code and machine the numbers of a report come from."""
+    results = [result for group in found.values() for result in group]
+    commits = sorted({result.commit[:10] + ("+" if result.commit.endswith("+") else "") for result in results})
+    made = results[0].environment
+    together = {(result.experiment, tuple(result.beside)): result.seconds for result in results}
+    reduced = f" **Reduced: {missing} of the declared seeds are missing.**" if missing else ""
+    return (
+        f"{source}. Made by `onward run {name}` and `onward report {name}`; {len(results)} results, "
+        f"{sum(together.values()) / 60:.1f} minutes on {made['processor']}, {made['cores']} cores; torch {made['torch']}; "
+        f"commit {', '.join(commits)}.{reduced}"
+    )
+
+
+def _experiments(name: str) -> list[Experiment]:
+    """The experiments that a name means: all, those of an artefact, or those whose name starts so."""
+    every = {experiment.name: experiment for artefact in ARTEFACTS.values() for experiment in artefact.experiments}
+    if name == "all":
+        return list(every.values())
+    if name in ARTEFACTS:
+        return list(ARTEFACTS[name].experiments)
+    found = [experiment for known, experiment in every.items() if known == name or known.startswith(f"{name}/")]
+    if not found:
+        known = ", ".join((*ARTEFACTS, "all"))
+        near = suggest(name, (*ARTEFACTS, "all", *every))
+        raise ValueError(f"unknown artefact or experiment {name!r}, expected one of {known}, or an experiment's name{near}")
+    return found
+
+
+def _complain(sentence: str) -> None:
+    Console(stderr=True, soft_wrap=True, highlight=False).print(f"onward: {sentence}", markup=False)

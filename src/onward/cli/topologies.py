@@ -1,0 +1,170 @@
+"""Topologies on the command line: read from a word or a file, explained, drawn."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from rich.console import Console
+from rich.table import Table
+
+from onward import graphs
+from onward.kernels import activations, reach
+from onward.kernels.plan import Cost, plan
+from onward.naming import suggest
+from onward.topology import Topology
+
+KINDS = ("mesh", "layered", "cascade", "recurrent", "random")
+FILES = (".csv", ".npy", ".npz", ".graphml")
+SHOWN = 16  # outputs whose distances are listed one by one
+
+
+def parse(word: str, *, bias: bool, seed: int) -> Topology:
+    """Make the topology of a word like `mesh:2-5-2` or `random:32-50-10@0.15`."""
+    kind, _, rest = word.partition(":")
+    if kind not in KINDS:
+        raise ValueError(f"unknown kind of topology {kind!r}, expected one of {', '.join(KINDS)}{suggest(kind, KINDS)}")
+    sizes, _, density = rest.partition("@")
+    try:
+        features, *hidden, outputs = (int(size) for size in sizes.split("-"))
+    except ValueError:
+        raise ValueError(f"expected sizes like 2-5-2 (features, hidden, outputs) in {word!r}, got {sizes!r}") from None
+    if kind == "layered":
+        return graphs.layered(features, hidden, outputs, bias=bias)
+    if len(hidden) != 1:
+        raise ValueError(f"a {kind} takes features-hidden-outputs, three sizes, got {sizes!r}")
+    if kind == "random":
+        try:
+            part = float(density)
+        except ValueError:
+            raise ValueError(f"a random mesh takes a density, as in random:{sizes}@0.15, got {word!r}") from None
+        return graphs.random(features, hidden[0], outputs, part, generator=torch.Generator().manual_seed(seed), bias=bias)
+    family = {"mesh": graphs.mesh, "cascade": graphs.cascade, "recurrent": graphs.recurrent}[kind]
+    return family(features, hidden[0], outputs, bias=bias)
+
+
+def read(path: Path, inputs: str, outputs: str, bias: str, *, clamped: bool) -> Topology:
+    """Read the topology of a file with an adjacency matrix (rows feed columns) or a graph."""
+    if not path.exists():
+        kind = f" (for a kind of topology write it as {path}:SIZES)" if str(path) in KINDS else ""
+        raise ValueError(
+            f"there is no file {path}{kind}; expected KIND:SIZES like mesh:2-5-2, or a {', '.join(FILES)} file"
+        )
+    if path.suffix == ".graphml":
+        return _read_graph(path, inputs, outputs, bias, clamped)
+    if not inputs or not outputs:
+        raise ValueError(
+            f"a matrix does not say which neurons are inputs and outputs: give --inputs and --outputs for {path}"
+        )
+    try:
+        if path.suffix == ".csv":
+            matrix = np.loadtxt(path, delimiter=",", ndmin=2)
+        elif path.suffix == ".npy":
+            matrix = np.load(path, allow_pickle=False)
+        elif path.suffix == ".npz":
+            from scipy.sparse import load_npz
+
+            matrix = load_npz(path)
+        else:
+            raise ValueError(f"expected a file ending in {', '.join(FILES)}")
+    except (ValueError, KeyError) as error:
+        raise ValueError(f"{path} cannot be read as an adjacency matrix: {error}") from error
+    constant = _positions("--bias", bias)
+    return graphs.from_adjacency(
+        matrix,
+        _positions("--inputs", inputs),
+        _positions("--outputs", outputs),
+        bias=constant[0] if constant else None,
+        clamped=clamped,
+    )[0]
+
+
+def explain(topology: Topology, ticks: int, batch: int, activation: str, console: Console) -> None:
+    """Print what a topology is, what can influence its outputs, and the cost of each engine.
+
+    Raises:
+        ValueError: too few ticks; raised after what can be said has been printed.
+    """
+    if ticks < 1:
+        raise ValueError(f"a mesh needs at least 1 tick, got {ticks}")
+    if batch < 1:
+        raise ValueError(f"a batch needs at least 1 example, got {batch}")
+    silent = activations.find(activation).silent_at_zero
+    live = int(reach.live(topology, ticks, silent_at_zero=silent).sum())
+    console.print(f"{topology}", highlight=False)
+    facts = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    facts.add_row("neurons", f"{topology.neurons}")
+    facts.add_row("edges (parameters)", f"{topology.edges}")
+    facts.add_row(f"edges that can influence an output in {ticks} ticks", f"{live}  ({live / max(topology.edges, 1):.0%})")
+    facts.add_row("shortest distance from the inputs to each output", _distances(topology))
+    blocks = ", ".join(f"{block} {len(edges)}" for block, edges in topology.blocks.items())
+    facts.add_row("edges by block", blocks or "none")
+    console.print(facts)
+    counted = plan(topology, ticks, batch)
+    table = Table(
+        "gradient of one batch", "FLOPs", "bytes carried", "", box=None, header_style="bold", padding=(0, 3, 0, 0)
+    )
+    for name, cost in (*counted.costs.items(), *counted.others.items()):
+        chosen = "chosen" if name == counted.engine else "for comparison" if name in counted.others else ""
+        table.add_row(name, *_cost(cost), chosen)
+    console.print()
+    console.print(table)
+    console.print(f"Batch {batch}, float32, loss read at the last of {ticks} ticks, {activation}.", highlight=False)
+    reach.check_outputs(topology, ticks)
+
+
+def draw(topology: Topology, path: Path) -> None:
+    """Draw the graph into a file, or the adjacency matrix where a graph could not be read."""
+    from onward.reports import figures
+
+    known = (".svg", ".png", ".pdf")
+    if path.suffix not in known:
+        raise ValueError(f"a drawing is written as {', '.join(known)}, got {path.name!r}")
+    large = topology.neurons > figures.LARGEST_GRAPH
+    figure = figures.draw_adjacency(topology) if large else figures.draw_graph(topology)
+    figure.savefig(path, dpi=144)
+
+
+def _read_graph(path: Path, inputs: str, outputs: str, bias: str, clamped: bool) -> Topology:
+    import networkx
+
+    try:
+        graph = networkx.read_graphml(path)
+    except Exception as error:
+        raise ValueError(f"{path} cannot be read as GraphML: {error}") from error
+    named = [[node.strip() for node in text.split(",") if node.strip()] or None for text in (inputs, outputs)]
+    return graphs.from_networkx(graph, named[0], named[1], bias=bias or None, clamped=clamped)[0]
+
+
+def _positions(option: str, text: str) -> list[int]:
+    """Read positions as `0,1,2` or `0-2`."""
+    found = []
+    for part in filter(None, text.replace(" ", "").split(",")):
+        first, dash, last = part.partition("-")
+        if not first.isdigit() or (dash and not last.isdigit()):
+            raise ValueError(f"{option} takes positions like 0,1,2 or 0-2, got {text!r}")
+        found += range(int(first), int(last or first) + 1)
+    return found
+
+
+def _distances(topology: Topology) -> str:
+    found = reach.distances(topology)
+    words = ["unreachable" if distance is None else str(distance) for distance in found]
+    if len(words) <= SHOWN:
+        return ", ".join(words)
+    reached = [distance for distance in found if distance is not None]
+    span = f"{min(reached)} to {max(reached)}" if reached else "none"
+    return f"{span} ({len(found) - len(reached)} of {len(found)} unreachable)"
+
+
+def _cost(cost: Cost) -> tuple[str, str]:
+    return _si(cost.flops), _si(cost.bytes) + "B"
+
+
+def _si(count: int) -> str:
+    value, units = float(count), iter(("", "k", "M", "G", "T", "P", "E"))
+    unit = next(units)
+    while value >= 1000:
+        value, unit = value / 1000, next(units)
+    return f"{value:.3g} {unit}"
