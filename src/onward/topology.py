@@ -70,11 +70,11 @@ class Topology:
                 raise ValueError(f"an edge names neuron {outside[0]}, but the neurons are 0 to {self.neurons - 1}")
         doubled = np.flatnonzero((np.diff(source) == 0) & (np.diff(target) == 0))
         if doubled.size:
-            raise ValueError(f"the edge {self._edge_name(source, target, doubled[0])} is given twice")
+            raise ValueError(f"the edge {self._edge_name(source, target, int(doubled[0]))} is given twice")
         stuck = np.flatnonzero(target < self.fixed)
         if stuck.size:
             raise ValueError(
-                f"the edge {self._edge_name(source, target, stuck[0])} enters a clamped input, which is "
+                f"the edge {self._edge_name(source, target, int(stuck[0]))} enters a clamped input, which is "
                 f"overwritten at every tick; leave such edges out, or make the inputs free neurons with clamped=False"
             )
         for name, ends in (("source", source), ("target", target)):

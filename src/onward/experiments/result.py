@@ -41,8 +41,8 @@ class Result:
     beside: list[int]
     digest: str
     spec: dict[str, Any]
-    metrics: dict[str, float]
-    history: dict[str, list[float]]
+    metrics: dict[str, Any]
+    history: dict[str, list[Any]]
     seconds: float
     environment: dict[str, str]
     commit: str

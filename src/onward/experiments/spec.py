@@ -22,8 +22,8 @@ from onward.topology import Topology
 class Outcome:
     """What a trial found for one seed: numbers, and series of numbers over epochs, trials or whatever they name."""
 
-    metrics: dict[str, float]
-    history: dict[str, list[float]]
+    metrics: dict[str, float | int]
+    history: dict[str, list[float | int]]
 
 
 FIRST_SEED = 100  # of those reported; settings are tried out on the seeds below, so that no reported one has been seen

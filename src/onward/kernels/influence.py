@@ -17,35 +17,35 @@ from torch import Tensor
 
 from onward.kernels.dynamics import Wiring
 
-Influence = Float[Tensor, "*nets b e f"]
-
 
 def step(
-    carried: Influence | None,
+    carried: Float[Tensor, "*nets b e f"] | None,
     reads: Float[Tensor, "*nets b n"],
     slope: Float[Tensor, "*nets b f"],
     recurrent: Float[Tensor, "*nets f f"],
     wiring: Wiring,
     *,
     final: bool,
-) -> Influence:
+) -> Float[Tensor, "*nets b e kept"]:
     """Carry the influence over one tick. After the `final` tick only the output columns are kept, as only they are read."""
     kept = wiring.outputs if final else wiring.free
-    into = wiring.target - (wiring.free - kept)
-    entering = (into >= 0).nonzero().squeeze(-1)
+    columns = torch.arange(wiring.free - kept, wiring.free, device=reads.device)
+    enters = (wiring.target.unsqueeze(-1) == columns).to(reads.dtype)
     if carried is None:
         influence = reads.new_zeros(*reads.shape[:-1], wiring.source.numel(), kept)
     else:
         influence = carried @ recurrent[..., None, :, -kept:]
-    influence[..., entering, into[entering]] += reads[..., wiring.source[entering]]
+    influence.addcmul_(reads[..., wiring.source].unsqueeze(-1), enters)
     return influence.mul_(slope[..., None, -kept:])
 
 
-def gradient(carried: Influence, error: Float[Tensor, "*nets b o"], wiring: Wiring) -> Float[Tensor, "*nets e"]:
+def gradient(
+    carried: Float[Tensor, "*nets b e kept"], error: Float[Tensor, "*nets b o"], wiring: Wiring
+) -> Float[Tensor, "*nets e"]:
     """Contract the influence on the outputs with the derivative of the loss there: `sum_bo P[b, e, o] error[b, o]`."""
     return torch.einsum("...beo,...bo->...e", carried[..., -wiring.outputs :], error)
 
 
-def jacobian(carried: Influence, wiring: Wiring) -> Float[Tensor, "*nets b o e"]:
+def jacobian(carried: Float[Tensor, "*nets b e kept"], wiring: Wiring) -> Float[Tensor, "*nets b o e"]:
     """Derivative of every output with respect to every weight."""
     return carried[..., -wiring.outputs :].transpose(-1, -2)

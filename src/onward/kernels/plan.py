@@ -48,7 +48,9 @@ def plan(topology: Topology, ticks: int, batch: int, *, itemsize: int = 4) -> Pl
     full, final = max(ticks - 2, 0), min(ticks - 1, 1)
 
     moves = 2 * batch * e * f * (full * f + final * o)
-    influence = Cost(run + moves + ticks * 2 * batch * e * f, 2 * itemsize * batch * e * (f if ticks > 1 else o))
+    touches = 3 * batch * e * ((ticks - 1) * f + o)
+    contraction = 2 * batch * e * o
+    influence = Cost(run + moves + touches + contraction, 2 * itemsize * batch * e * (f if ticks > 1 else o))
 
     products = sum(range(full)) * 2 * batch * f**3 + max(ticks - 2, 0) * 2 * batch * f * f * o
     scalings = sum(range(1, full + 1)) * 2 * batch * f * f + final * (ticks - 1) * 2 * batch * f * o

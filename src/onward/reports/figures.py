@@ -221,7 +221,7 @@ def _places(topology: Topology) -> list[tuple[float, float]]:
     height = max(np.bincount(depth)) - 1
     for level in np.unique(depth):
         members = np.flatnonzero(depth == level)
-        bulges = bool((inside & (depth[topology.source] == level)).any()) and len(members) > 2
+        bulges = 0 < level < depth.max() and len(members) > 2 and bool(inside[depth[topology.source] == level].any())
         for k, neuron in enumerate(members):
             angle = 2 * np.pi * k / len(members) + np.pi / 2
             gap = 0.5 * (1 + height / len(members))  # short columns are spread out, though not to the full height

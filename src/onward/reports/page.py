@@ -61,7 +61,8 @@ def to_html(title: str, source: str, elements: Sequence[Element], path: Path) ->
             case Picture():
                 data = base64.b64encode(_png(element)).decode()
                 caption = html.escape(element.caption)
-                image = f'<img alt="{caption}" src="data:image/png;base64,{data}">'
+                width = round(element.figure.get_figwidth() * 96)
+                image = f'<img width="{width}" alt="{caption}" src="data:image/png;base64,{data}">'
                 parts.append(f"<figure>{image}<figcaption>{caption}</figcaption></figure>")
     page = (
         f'<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n'

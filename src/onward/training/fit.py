@@ -102,10 +102,8 @@ def fit(
         raise ValueError(f"one generator a net is needed, got {len(generators)} for nets {list(data.train.nets)}")
     if recipe.patience is not None and data.validation is None:
         raise ValueError(f"patience needs validation data, and {data.name} has none")
-    with torch.no_grad():
-        outputs = learner.scores(
-            data.train.x[..., :1, :] if data.train.x.ndim == len(data.train.nets) + 2 else data.train.x
-        )
+    first, _ = data.train.take(torch.zeros(*data.train.nets, 1, dtype=torch.int64, device=data.train.x.device))
+    outputs = learner.scores(first)
     for split in (data.train, data.validation):
         if split is not None:
             learner.loss.check_target(split.y, outputs.shape[-1])

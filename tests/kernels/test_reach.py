@@ -1,0 +1,82 @@
+"""Which edges are live: none that matters is left out, and none that cannot matter is counted."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from onward import graphs
+from onward.kernels import reach
+from onward.topology import Topology
+from tests.oracle import truth
+
+
+def random_graph(seed: int, *, clamped: bool, density: float) -> Topology:
+    mask = np.random.default_rng(seed).random((9, 9)) < density
+    mask[:, : 3 * clamped] = False
+    return Topology(3, 4, 2, *np.nonzero(mask), bias=seed % 2 == 0, clamped=clamped)
+
+
+def moved(topology: Topology, ticks: int, activation: str, *, every_tick: bool) -> np.ndarray:
+    """The edges whose gradient is not zero for random smooth nets and data: the ones that can matter."""
+    found = np.zeros(topology.edges, dtype=bool)
+    for seed in range(3):
+        generator = torch.Generator().manual_seed(seed)
+        weight = torch.randn(topology.edges, generator=generator, dtype=torch.float64)
+        x = torch.randn(4, topology.features, generator=generator, dtype=torch.float64)
+        y = torch.randn(4, 2, generator=generator, dtype=torch.float64)
+        names = {"hidden": activation, "output": activation, "loss": "mean squared error"}
+        found |= (truth(topology, weight, x, y, ticks, **names, every_tick=every_tick).gradient != 0).numpy()
+    return found
+
+
+@given(st.integers(0, 10**6), st.booleans(), st.sampled_from([0.15, 0.3, 0.6]), st.integers(1, 5), st.booleans())
+def test_live_edges_are_just_those_with_a_gradient(
+    seed: int, clamped: bool, density: float, ticks: int, every_tick: bool
+) -> None:
+    topology = random_graph(seed, clamped=clamped, density=density)
+    for activation, silent in (("tanh", True), ("sigmoid", False)):
+        live = reach.live(topology, ticks, silent_at_zero=silent, every_tick=every_tick)
+        np.testing.assert_array_equal(live, moved(topology, ticks, activation, every_tick=every_tick))
+
+
+@pytest.mark.parametrize(("density", "ticks", "mean"), [(0.15, 2, 366), (0.20, 2, 505), (0.15, 3, 725), (0.20, 3, 990)])
+def test_of_the_papers_connections_so_many_are_live(
+    density: float, ticks: int, mean: int, generator: torch.Generator
+) -> None:
+    """Of 798 and 1044 connections about 366 and 505 act at 2 updates, 725 and 990 at 3."""
+    counts = [reach.live(graphs.random(32, 50, 10, density, generator=generator), ticks).sum() for _ in range(60)]
+    assert np.mean(counts) == pytest.approx(mean, rel=0.02)
+
+
+def test_distances_leave_the_bias_out() -> None:
+    assert reach.distances(graphs.layered(2, [3, 3], 2)) == [3, 3]
+    assert reach.distances(graphs.mesh(2, 3, 2)) == [1, 1]
+    cut = Topology(2, 1, 2, np.array([0, 1, 1]), np.array([2, 2, 4]), bias=True)
+    assert reach.distances(cut) == [None, None]
+
+
+@pytest.mark.parametrize(
+    ("topology", "ticks", "words"),
+    [
+        (graphs.layered(2, [3, 3], 2), 2, "no input can reach output 0 within 2 ticks: the shortest path takes 3"),
+        (graphs.layered(2, [3], 2), 1, "within 1 tick: the shortest path takes 2"),
+        (Topology(1, 1, 1, np.array([0]), np.array([1])), 5, "reach output 0 within 5 ticks: there is no path to it"),
+        (
+            graphs.from_mask(np.triu(np.ones((3, 3)), 1) - np.eye(3, k=2), [0], [2], clamped=False),
+            3,
+            "free inputs speak only once, and no path to it has exactly that length",
+        ),
+    ],
+)
+def test_outputs_out_of_reach_are_refused(topology: Topology, ticks: int, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        reach.check_outputs(topology, ticks)
+    reach.check_outputs(graphs.mesh(2, 3, 2), 1)
+
+
+def test_the_bias_is_no_input_that_reaches() -> None:
+    only_bias = Topology(2, 0, 1, np.array([1]), np.array([2]), bias=True)
+    with pytest.raises(ValueError, match="there is no path"):
+        reach.check_outputs(only_bias, 4)

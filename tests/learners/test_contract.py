@@ -1,0 +1,105 @@
+"""What every learner keeps to. A new rule joins by one line in the table."""
+
+from collections.abc import Callable
+from functools import partial
+
+import pytest
+import torch
+
+from onward import graphs
+from onward.learners.backprop import Backprop
+from onward.learners.base import AbstractLearner
+from onward.learners.forward_only import ForwardOnly
+from onward.nets.mesh import MeshNet
+from onward.training.data import Dataset, Split
+from onward.training.fit import Recipe, fit
+
+LEARNERS: dict[str, Callable[[MeshNet], AbstractLearner]] = {
+    "forward-only": ForwardOnly,
+    "forward-only, influence": partial(ForwardOnly, engine="influence"),
+    "backprop": Backprop,
+}
+
+
+@pytest.fixture(params=sorted(LEARNERS))
+def learner(request: pytest.FixtureRequest) -> AbstractLearner:
+    net = MeshNet(graphs.mesh(3, 5, 2), 3, hidden="tanh", generator=torch.Generator().manual_seed(3))
+    return LEARNERS[request.param](net)
+
+
+X = torch.randn(12, 3, generator=torch.Generator().manual_seed(0))
+Y = (X[:, 0] > 0).long()
+
+
+def test_gradients_are_keyed_and_shaped_like_the_parameters(learner: AbstractLearner) -> None:
+    parameters = dict(learner.named_parameters())
+    named = set()
+    for credit in learner.credit(X, Y):
+        assert credit.loss.isfinite()
+        for name, gradient in credit.gradients.items():
+            assert gradient.shape == parameters[name].shape
+            assert not gradient.requires_grad
+            named.add(name)
+    assert named == set(parameters)
+
+
+def test_credit_changes_nothing(learner: AbstractLearner) -> None:
+    before = {name: value.clone() for name, value in learner.state_dict().items()}
+    state = torch.random.get_rng_state()
+    list(learner.credit(X, Y))
+    for name, value in learner.state_dict().items():
+        torch.testing.assert_close(value, before[name], rtol=0, atol=0)
+    assert all(parameter.grad is None for parameter in learner.parameters())
+    assert torch.equal(state, torch.random.get_rng_state())
+
+
+def test_credit_is_deterministic(learner: AbstractLearner) -> None:
+    one, two = (list(learner.credit(X, Y)) for _ in range(2))
+    for a, b in zip(one, two, strict=True):
+        assert torch.equal(a.loss, b.loss)
+        assert all(torch.equal(a.gradients[name], b.gradients[name]) for name in a.gradients)
+
+
+def test_credit_works_with_gradients_switched_off(learner: AbstractLearner) -> None:
+    with torch.no_grad():
+        found = [credit.gradients for credit in learner.credit(X, Y)]
+    assert sum(float(g.norm()) for parcel in found for g in parcel.values()) > 0
+
+
+def test_scores_have_one_column_a_class_and_no_history(learner: AbstractLearner) -> None:
+    scores = learner.scores(X)
+    assert scores.shape == (12, 2)
+    assert not scores.requires_grad
+
+
+def test_learners_learn(learner: AbstractLearner) -> None:
+    data = Dataset("signs", Split(X, Y), Split(X, Y))
+    recipe = Recipe(partial(torch.optim.Adam, lr=0.05), epochs=60)
+    epochs = list(fit(learner, data, recipe, generator=torch.Generator().manual_seed(0)))
+    assert epochs[-1].loss < 0.1 * epochs[0].loss
+    assert (learner.scores(X).argmax(-1) == Y).all()
+
+
+def test_state_dict_holds_every_parameter_and_loads_back(learner: AbstractLearner) -> None:
+    state = {name: value.clone() for name, value in learner.state_dict().items()}
+    assert set(dict(learner.named_parameters())) <= set(state)
+    with torch.no_grad():
+        for parameter in learner.parameters():
+            parameter.add_(1)
+    learner.load_state_dict(state)
+    for name, value in learner.state_dict().items():
+        torch.testing.assert_close(value, state[name], rtol=0, atol=0)
+
+
+def test_all_exact_rules_give_one_loss_trace() -> None:
+    """Golden: five full-batch steps of every exact rule, in float64. A change here is a change of the numerics."""
+    golden = [0.57500337657977, 0.55571432020631, 0.53866663479668, 0.52351490286817, 0.50997489308612]
+    traces = {}
+    for name, rule in LEARNERS.items():
+        generator = torch.Generator().manual_seed(3)
+        learner = rule(MeshNet(graphs.mesh(3, 5, 2), 3, hidden="tanh", generator=generator, dtype=torch.float64))
+        data = Dataset("signs", Split(X.double(), Y), Split(X.double(), Y))
+        recipe = Recipe(partial(torch.optim.SGD, lr=0.1), epochs=5)
+        traces[name] = [e.loss.item() for e in fit(learner, data, recipe, generator=torch.Generator().manual_seed(0))]
+    for trace in traces.values():
+        assert trace == pytest.approx(golden, rel=1e-9)
