@@ -61,13 +61,14 @@ def test_recurrent_mesh_is_an_rnn_with_tied_weights(engine: str) -> None:
     readout = nn.Linear(6, 2).double()
     topology = graphs.recurrent(3, 6, 2)
     net = MeshNet(topology, steps + 1, hidden="tanh", dtype=torch.float64)
-    fill(net, "input-hidden", rnn.weight_ih_l0.detach())
-    fill(net, "hidden-hidden", rnn.weight_hh_l0.detach())
+    rnn_weights = dict(rnn.named_parameters())
+    fill(net, "input-hidden", rnn_weights["weight_ih_l0"].detach())
+    fill(net, "hidden-hidden", rnn_weights["weight_hh_l0"].detach())
     fill(net, "hidden-output", readout.weight.detach())
-    fill(net, "bias-hidden", (rnn.bias_ih_l0 + rnn.bias_hh_l0).detach().unsqueeze(1))
+    fill(net, "bias-hidden", (rnn_weights["bias_ih_l0"] + rnn_weights["bias_hh_l0"]).detach().unsqueeze(1))
     fill(net, "bias-output", readout.bias.detach().unsqueeze(1))
     x, y = torch.randn(7, steps, 3, dtype=torch.float64), torch.randn(7, 2, dtype=torch.float64)
-    hidden, _ = rnn(x)
+    hidden, _ = rnn.forward(x)
     outputs = readout(hidden[:, -1])
     then = torch.cat([x, torch.zeros(7, 1, 3, dtype=torch.float64)], dim=1)
     torch.testing.assert_close(net.states(then)[:, 1:-1, :6], hidden, rtol=1e-12, atol=1e-13)
@@ -75,14 +76,14 @@ def test_recurrent_mesh_is_an_rnn_with_tied_weights(engine: str) -> None:
     nn.functional.mse_loss(outputs, y).backward()
     found = next(ForwardOnly(net, mean_squared_error, engine=engine).credit(then, y)).gradients["net.weight"]
     expected = {
-        "input-hidden": rnn.weight_ih_l0.grad,
-        "hidden-hidden": rnn.weight_hh_l0.grad,
+        "input-hidden": rnn_weights["weight_ih_l0"].grad,
+        "hidden-hidden": rnn_weights["weight_hh_l0"].grad,
         "hidden-output": readout.weight.grad,
-        "bias-hidden": rnn.bias_ih_l0.grad.unsqueeze(1),  # pyright: ignore[reportOptionalMemberAccess]
-        "bias-output": readout.bias.grad.unsqueeze(1),  # pyright: ignore[reportOptionalMemberAccess]
+        "bias-hidden": rnn_weights["bias_ih_l0"].grad,
+        "bias-output": readout.bias.grad,
     }
     for block, gradient in expected.items():
         assert gradient is not None
         assert gradient.norm() > 0
         edges = torch.from_numpy(topology.blocks[block])
-        torch.testing.assert_close(found[edges], gradient.T.flatten(), rtol=1e-11, atol=1e-14)
+        torch.testing.assert_close(found[edges], gradient.t().flatten(), rtol=1e-11, atol=1e-14)

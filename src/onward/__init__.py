@@ -25,5 +25,7 @@ from onward.training.fit import Epoch as Epoch
 from onward.training.fit import Recipe as Recipe
 from onward.training.fit import TrainingFailed as TrainingFailed
 from onward.training.fit import fit as fit
+from onward.training.gradient_check import GradientCheck as GradientCheck
+from onward.training.gradient_check import check_gradients as check_gradients
 from onward.training.metrics import accuracy as accuracy
 from onward.training.metrics import balanced_accuracy as balanced_accuracy

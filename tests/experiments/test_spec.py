@@ -9,13 +9,16 @@ import torch
 from onward import graphs
 from onward.experiments.spec import FIRST_SEED, Experiment, describe
 from onward.experiments.trials import train
+from onward.learners.forward_only import ForwardOnly
+from onward.nets.mesh import MeshNet
 from onward.training import datasets
 from onward.training.fit import Recipe
 
 
 def experiment(rate: float = 0.01, hidden: int = 5) -> Experiment:
     recipe = Recipe(partial(torch.optim.Adam, lr=rate), epochs=3)
-    return Experiment("a/b", partial(train, data=datasets.iris, net=graphs.mesh(4, hidden, 3), recipes=(recipe,)))
+    net = partial(MeshNet, graphs.mesh(4, hidden, 3), 2)
+    return Experiment("a/b", partial(train, data=datasets.iris, net=net, rule=ForwardOnly, recipes=(recipe,)))
 
 
 def test_spec_is_plain_data_that_names_functions_and_arguments() -> None:

@@ -76,7 +76,10 @@ def test_equation_3_keeps_edges_into_inputs() -> None:
         (lambda: graphs.from_mask(np.eye(3), [0], [7]), "position 7 is outside the 3 neurons"),
         (lambda: graphs.from_mask(np.eye(3), [0, 1], [1]), "position 1 is named twice"),
         (lambda: graphs.from_adjacency(np.diag([0, np.nan, 1]), [0], [2]), "holds nan at row 1, column 1"),
-        (lambda: graphs.from_networkx(networkx.Graph([(0, 1)]), [0], [1]), "plain directed graph.*got Graph"),
+        (
+            lambda: graphs.from_networkx(networkx.Graph([(0, 1)]), [0], [1]),  # pyright: ignore[reportArgumentType]
+            "plain directed graph.*got Graph",
+        ),
         (lambda: graphs.from_networkx(networkx.MultiDiGraph([(0, 1)]), [0], [1]), "got MultiDiGraph"),
         (
             lambda: graphs.from_networkx(networkx.DiGraph([("left", "right")]), ["lefd"], ["right"]),

@@ -26,8 +26,11 @@ def moved(topology: Topology, ticks: int, activation: str, *, every_tick: bool) 
         weight = torch.randn(topology.edges, generator=generator, dtype=torch.float64)
         x = torch.randn(4, topology.features, generator=generator, dtype=torch.float64)
         y = torch.randn(4, 2, generator=generator, dtype=torch.float64)
-        names = {"hidden": activation, "output": activation, "loss": "mean squared error"}
-        found |= (truth(topology, weight, x, y, ticks, **names, every_tick=every_tick).gradient != 0).numpy()
+        true = truth(
+            topology, weight, x, y, ticks, hidden=activation, output=activation, loss="mean squared error",
+            every_tick=every_tick,
+        )  # fmt: skip
+        found |= (true.gradient != 0).numpy()
     return found
 
 

@@ -1,6 +1,6 @@
 """The one loop: what it trains equals a plain torch loop, stops when it should, and says when it fails."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 
 import pytest
@@ -49,7 +49,7 @@ def test_it_trains_as_a_plain_torch_loop_does() -> None:
 
 
 @pytest.mark.parametrize("optimiser", [torch.optim.SGD, torch.optim.AdamW, torch.optim.RMSprop, torch.optim.Rprop])
-def test_any_optimiser_of_torch_will_do(optimiser: type[torch.optim.Optimizer]) -> None:
+def test_any_optimiser_of_torch_will_do(optimiser: Callable[..., torch.optim.Optimizer]) -> None:
     epochs = list(fit(ForwardOnly(net()), data(), Recipe(partial(optimiser, lr=0.01), epochs=15), generator=seeded(0)))
     assert epochs[-1].loss < epochs[0].loss
 

@@ -61,7 +61,7 @@ def draw_graph(topology: Topology, weight: np.ndarray | Tensor | None = None, ax
         kind = topology.kind(neuron)
         axes.plot(x, y, "o", ms=size, color=KINDS[kind], mec="#333333", mew=0.8, zorder=3)
         if topology.neurons <= 40:
-            label = "1" if kind == "bias" else str(neuron) if topology.labels is None else topology.labels[neuron]
+            label = "b" if kind == "bias" else str(neuron) if topology.labels is None else topology.labels[neuron]
             axes.annotate(label, (x, y), ha="center", va="center", fontsize=min(8.0, size * 0.5), zorder=4)
     for kind in dict.fromkeys(topology.kind(neuron) for neuron in range(topology.neurons)):
         axes.plot([], [], "o", color=KINDS[kind], mec="#333333", mew=0.8, label=kind)
@@ -124,12 +124,12 @@ def draw_decision_regions(
     classes = says.shape[-1]
     colours = ListedColormap(CLASSES[:classes])
     extent = (float(grid[0][0]), float(grid[0][-1]), float(grid[1][0]), float(grid[1][-1]))
-    regions = says.argmax(-1).view(240, 240).T
+    regions = says.argmax(-1).view(240, 240).T.numpy()
     axes.imshow(
         regions, origin="lower", extent=extent, aspect="auto", cmap=colours, vmin=0, vmax=classes - 1, alpha=0.28,
         interpolation="nearest",
     )  # fmt: skip
-    axes.scatter(*x.T, c=y, cmap=colours, vmin=0, vmax=classes - 1, s=9, edgecolors="white", linewidths=0.3)
+    axes.scatter(*x.T.numpy(), c=y.numpy(), cmap=colours, vmin=0, vmax=classes - 1, s=9, edgecolors="white", linewidths=0.3)
     axes.set_title(title, fontsize=10)
     axes.set_xticks([])
     axes.set_yticks([])
@@ -137,7 +137,7 @@ def draw_decision_regions(
 
 
 def draw_curves(
-    series: Mapping[str, tuple[Sequence[float], Sequence[Sequence[float]]]], *, x: str, y: str, axes: Axes | None = None,
+    series: Mapping[str, tuple[Sequence[float | int], Sequence[Sequence[float | int]]]], *, x: str, y: str, axes: Axes | None = None,
     log: bool = False,
 ) -> Figure:  # fmt: skip
     """Draw series over seeds, each as its mean with the band of its 95 % interval.

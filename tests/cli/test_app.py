@@ -1,0 +1,157 @@
+"""The command line says what it does, and answers mistakes with one sentence and an exit code."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from onward.cli import app
+from onward.training.fit import TrainingFailed
+
+
+def call(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
+    code = app.run(arguments)
+    said = capsys.readouterr()
+    return code, " ".join(said.out.split()), said.err.strip()
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    threads = torch.get_num_threads()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "200")
+    yield
+    torch.set_num_threads(threads)
+
+
+def test_explain_counts_what_can_matter(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = call(capsys, "explain", "layered:4-8-8-3", "--ticks", "3")
+    assert code == 0
+    assert "24 neurons" in out
+    assert "139 (100%)" in out
+    assert "3, 3, 3" in out
+    for engine in ("influence", "factored", "as published", "backprop through the ticks"):
+        assert engine in out
+
+
+def test_explain_of_the_papers_mnist_net(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = call(capsys, "explain", "random:32-50-10@0.15", "--ticks", "2")
+    assert code == 0
+    assert "798" in out
+    assert "206 MB" in out
+
+
+def test_explain_reads_matrices_and_graphs(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    import networkx
+    import scipy.sparse
+
+    matrix = np.zeros((4, 4))
+    matrix[0, 1] = matrix[1, 2] = matrix[3, 1] = 1
+    np.savetxt("a.csv", matrix, delimiter=",")
+    np.save("a.npy", matrix)
+    scipy.sparse.save_npz("a.npz", scipy.sparse.csr_array(matrix))
+    for name in ("a.csv", "a.npy", "a.npz"):
+        code, out, _ = call(capsys, "explain", name, "--inputs", "0", "--outputs", "2", "--bias", "3")
+        assert code == 0
+        assert "4 neurons (1 inputs + bias, 1 hidden, 1 outputs), 3 edges" in out
+    networkx.write_graphml(networkx.DiGraph([("in", "out")]), "g.graphml")
+    code, out, _ = call(capsys, "explain", "g.graphml", "--inputs", "in", "--outputs", "out", "--ticks", "1")
+    assert code == 0
+    assert "2 neurons" in out
+
+
+def test_explain_draws(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert call(capsys, "explain", "mesh:2-3-1", "--draw", "net.svg")[0] == 0
+    assert "<svg" in (tmp_path / "net.svg").read_text()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("explain", "mesh:2-5-2", "--ticks", "0"), "at least 1 tick, got 0"),
+        (("explain", "layered:4-8-8-3", "--ticks", "2"), "no input can reach output 0 within 2 ticks"),
+        (("explain", "mash:2-5-2"), "unknown kind of topology 'mash'.*did you mean 'mesh'"),
+        (("explain", "mesh:2-five-2"), "expected sizes like 2-5-2.*got '2-five-2'"),
+        (("explain", "mesh:2-5"), "three sizes, got '2-5'"),
+        (("explain", "random:2-5-2"), "takes a density"),
+        (("explain", "random:2-5-2@1.5"), "between 0 and 1, got 1.5"),
+        (("explain", "nowhere.csv"), "no file nowhere.csv"),
+        (("explain", "mesh"), "write it as mesh:SIZES"),
+        (("explain", "mesh:2-5-2", "--activation", "sigmoidal"), "did you mean 'sigmoid'"),
+        (("explain", "mesh:2-5-2", "--draw", "net.doc"), "written as .svg, .png, .pdf, got 'net.doc'"),
+        (("explain", "mesh:2-5-2", "--ticks", "many"), "Invalid value for '--ticks'"),
+        (("run", "tabel-1"), "unknown artefact or experiment 'tabel-1'.*did you mean 'table-1'"),
+        (("report", "iris"), "no results of iris are stored under results; `onward run iris` makes them"),
+        (("report", "irsi"), "unknown artefact 'irsi'.*did you mean 'iris'"),
+        (("expain",), "No such command 'expain'"),
+        (("explain", "mesh:2-5-2", "--tick", "3"), "No such option: --tick"),
+    ],
+)
+def test_mistakes_end_in_one_sentence_and_exit_code_2(
+    capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], words: str
+) -> None:
+    code, _, err = call(capsys, *arguments)
+    assert code == 2
+    assert len(err.splitlines()) == 1
+    assert "Traceback" not in err
+    assert re.search(words, err), err
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("0,1\n1\n", "cannot be read as an adjacency matrix"),
+        ("a,b\nc,d\n", "cannot be read as an adjacency matrix"),
+        ("0,1,0\n0,0,1\n", "must be square, got shape (2, 3)"),
+        ("1,1\n0,0\n", "the edge 0 -> 0 (input 0 -> input 0) enters a clamped input"),
+        ("0,nan\n0,0\n", "holds nan at row 0, column 1"),
+    ],
+)
+def test_bad_files_end_in_one_sentence_and_exit_code_2(
+    capsys: pytest.CaptureFixture[str], content: str, words: str
+) -> None:
+    Path("bad.csv").write_text(content)
+    code, _, err = call(capsys, "explain", "bad.csv", "--inputs", "0", "--outputs", "1")
+    assert code == 2
+    assert words in err
+    assert len(err.splitlines()) == 1
+
+
+def test_failed_training_ends_in_exit_code_1(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*arguments: object) -> Path:
+        raise TrainingFailed("the loss became nan in epoch 3")
+
+    monkeypatch.setattr("onward.cli.demo.demonstrate", fail)
+    code, _, err = call(capsys, "demo")
+    assert (code, err) == (1, "onward: the loss became nan in epoch 3")
+
+
+def test_run_and_report_from_nothing(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    name = "mnn/numerical-test/ticks-1"
+    code, out, _ = call(capsys, "run", name)
+    assert code == 0
+    assert (tmp_path / "results" / name / "seed-100.json").exists()
+    code, out, _ = call(capsys, "run", name)
+    assert "Nothing to run" in out
+    code, out, _ = call(capsys, "list")
+    assert "1 of 6" in out
+    code, out, _ = call(capsys, "report", "numerical-test")
+    assert code == 0
+    page = (tmp_path / "reports" / "numerical-test.html").read_text()
+    assert "Reduced: 5 of the declared seeds are missing" in page
+    assert (tmp_path / "reports" / "numerical-test.md").exists()
+
+
+def test_demo_trains_and_writes_its_page(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    code, out, _ = call(capsys, "demo", "--to", "page")
+    assert code == 0
+    page = tmp_path / "page" / "index.html"
+    assert str(page) in out.replace(" ", "")
+    text = page.read_text()
+    assert text.count("<img") == 8
+    assert "http" not in text
+    rows = [line for line in text.splitlines() if line.startswith("<tbody>")]
+    assert "spirals" in rows[0]
+    assert "e-1" in rows[0], "the gradient errors are those of float64"

@@ -1,0 +1,56 @@
+"""What the README shows works: its example, its commands, its links, its tree."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+DOCUMENTS = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *ROOT.glob("docs/**/*.md")])
+
+
+def test_the_example_runs_and_learns() -> None:
+    code = re.search(r"```python\n(.*?)```", README, re.DOTALL)
+    assert code is not None
+    lines = [line for line in code[1].splitlines() if line.strip()]
+    assert len(lines) <= 15
+    done = subprocess.run([sys.executable, "-c", code[1]], capture_output=True, text=True, check=True)
+    assert "hidden-hidden" in done.stdout
+    accuracy = re.search(r"test accuracy ([\d.]+)", done.stdout)
+    assert accuracy is not None
+    assert float(accuracy[1]) > 0.9
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_lead_somewhere(document: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)\)", document.read_text()):
+        assert (document.parent / target).exists(), f"{document.name} links to {target}"
+
+
+def test_the_tree_names_every_part_of_the_package() -> None:
+    tree = README.split("## The tree")[1].split("```")[1]
+    parts = [path for path in (ROOT / "src/onward").iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()]
+    for part in parts:
+        name = part.name if part.suffix else f"{part.name}/"
+        if not name.startswith("__"):
+            assert name in tree
+    for folder in ("results/", "docs/", "tests/", "benchmarks/", "examples/"):
+        assert folder in tree
+
+
+def test_every_command_of_the_readme_exists() -> None:
+    block = README.split("## On the command line")[1].split("```")[1]
+    verbs = {line.split()[1] for line in block.strip().splitlines()}
+    shown = subprocess.run([sys.executable, "-m", "onward.cli", "--help"], capture_output=True, text=True)
+    for verb in verbs:
+        assert verb in shown.stdout
+
+
+def test_examples_run(tmp_path: Path) -> None:
+    for script in (ROOT / "examples").glob("*.py"):
+        picture = tmp_path / f"{script.stem}.png"
+        subprocess.run([sys.executable, script, picture], check=True, capture_output=True)
+        assert picture.stat().st_size > 10_000
