@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from onward.experiments.result import Result
 from onward.experiments.statistics import mean, paired
 
 
@@ -22,7 +23,16 @@ def test_one_value_has_no_interval() -> None:
     assert str(mean([0.5])) == "0.500"
 
 
-def test_pairs_are_compared_seed_by_seed() -> None:
-    found = paired([0.9, 0.5, 0.7], [0.8, 0.4, 0.6])
+def results(values: dict[int, float]) -> list[Result]:
+    return [Result("e", seed, [seed], "", {}, {"accuracy": v}, {}, 0.0, {}, "") for seed, v in values.items()]
+
+
+def test_pairs_are_compared_seed_by_seed_where_both_have_one() -> None:
+    found = paired(results({1: 0.9, 2: 0.5, 3: 0.7, 9: 0.0}), results({3: 0.6, 2: 0.4, 1: 0.8, 8: 1.0}), "accuracy")
+    assert found.n == 3
     assert found.value == pytest.approx(0.1)
     assert found.half == pytest.approx(0, abs=1e-12)
+
+
+def test_no_values_have_no_mean() -> None:
+    assert math.isnan(mean([]).value)

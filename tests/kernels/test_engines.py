@@ -13,6 +13,7 @@ from onward import graphs
 from onward.kernels import dynamics, forward_only, losses
 from onward.kernels.activations import ACTIVATIONS, Activation, relu, side_by_side
 from onward.kernels.dynamics import Wiring
+from onward.learners.backprop import Backprop
 from onward.learners.forward_only import ForwardOnly
 from onward.nets.mesh import MeshNet
 from onward.topology import Topology
@@ -82,6 +83,22 @@ def test_engine_equals_autograd_for_every_loss(engine: str, loss: str, every_tic
     assert true.alive
     assert relative(found.gradients["net.weight"], true.gradient) < EXACT
     torch.testing.assert_close(found.loss, true.loss, rtol=1e-12, atol=0)
+
+
+@pytest.mark.parametrize("engine", [*ENGINES, "backprop"])
+@pytest.mark.parametrize("loss", ["cross-entropy", "mean squared error"])
+def test_every_tick_may_have_a_target_of_its_own(engine: str, loss: str) -> None:
+    net = net_of(graphs.recurrent(3, 6, 2), 5)
+    x = normal(4, 5, 3)
+    y = torch.stack([targets(loss, 4, 2, torch.Generator().manual_seed(t)) for t in range(5)], dim=1)
+    chosen = losses.every_tick(losses.find(loss))
+    learner = Backprop(net, chosen) if engine == "backprop" else ForwardOnly(net, chosen, engine=engine)
+    found = next(learner.credit(x, y))
+    outputs = net.states(x)[:, 1:, -2:]
+    value = torch.stack([LOSSES[loss](outputs[:, t], y[:, t]) for t in range(5)]).mean()
+    (true,) = torch.autograd.grad(value, net.weight)
+    assert relative(found.gradients["net.weight"], true) < EXACT
+    torch.testing.assert_close(found.loss, value.detach(), rtol=1e-12, atol=0)
 
 
 @pytest.mark.parametrize("engine", ENGINES)

@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from onward.experiments.result import Result
+
 
 class Mean(NamedTuple):
     """A mean, the half-width of its 95 % interval by Student's t (NaN for one value), and the number of values."""
@@ -19,17 +21,23 @@ class Mean(NamedTuple):
         return f"{self.value:.3f} ± {self.half:.3f}" if self.n > 1 else f"{self.value:.3f}"
 
 
-def mean(values: Sequence[float]) -> Mean:
-    """Give the mean of some values with its interval."""
+def mean(numbers: Sequence[float]) -> Mean:
+    """Give the mean of some numbers with its interval; of none, NaN."""
     from scipy.stats import t
 
-    data = np.asarray(values, dtype=np.float64)
+    data = np.asarray(numbers, dtype=np.float64)
     if len(data) < 2:
-        return Mean(float(data.mean()), float("nan"), len(data))
+        return Mean(float(data.sum()) if len(data) else float("nan"), float("nan"), len(data))
     half = float(t.ppf(0.975, len(data) - 1)) * float(data.std(ddof=1)) / len(data) ** 0.5
     return Mean(float(data.mean()), half, len(data))
 
 
-def paired(ours: Sequence[float], theirs: Sequence[float]) -> Mean:
-    """Give the mean difference of two arms that saw the same seeds, with its interval."""
-    return mean([a - b for a, b in zip(ours, theirs, strict=True)])
+def values(results: Sequence[Result], metric: str) -> list[float]:
+    """Give a metric of some results."""
+    return [result.metrics[metric] for result in results]
+
+
+def paired(ours: Sequence[Result], theirs: Sequence[Result], metric: str) -> Mean:
+    """Give the mean difference of two arms in a metric, over the seeds that both have, with its interval."""
+    other = {result.seed: result.metrics[metric] for result in theirs}
+    return mean([result.metrics[metric] - other[result.seed] for result in ours if result.seed in other])

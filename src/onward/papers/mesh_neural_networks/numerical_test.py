@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 
 from onward import graphs
+from onward.experiments.result import Result
 from onward.experiments.spec import Experiment, Outcome, Progress
 from onward.experiments.statistics import mean
 from onward.kernels import dynamics, forward_only
@@ -169,7 +170,9 @@ def _masked(gradient: Tensor) -> Tensor:
 
 def render(results: Results) -> list[Element]:
     """Show every method's error against the number of ticks."""
-    found = {ticks: results[EXPERIMENTS[ticks].name][0] for ticks in TICKS if results[EXPERIMENTS[ticks].name]}
+    found: dict[int, Result] = {
+        ticks: results[EXPERIMENTS[ticks].name][0] for ticks in TICKS if results[EXPERIMENTS[ticks].name]
+    }
     header = ["method", *(f"{ticks} {'tick' if ticks == 1 else 'ticks'}" for ticks in found)]
 
     def table(measure: str, caption: str) -> Table:
@@ -179,7 +182,6 @@ def render(results: Results) -> list[Element]:
             rows.append([words, *(f"{one.value:.1e} ± {one.half:.0e}" if one.value else "0" for one in means)])
         return Table(caption, header, rows)
 
-    printed = [f"{name} {value:g} ± {half:g}" for name, (value, half) in PRINTED.items()]
     curves = {
         words: (list(found), [[result.metrics[f"{method} relative"] for result in found.values()]])
         for method, words in METHODS.items()
@@ -188,10 +190,15 @@ def render(results: Results) -> list[Element]:
     figure = figures.draw_curves(curves, x="ticks", y="relative error of the gradient", log=True)
     return [
         Text(
-            f"The paper prints absolute differences, summed over the state and over the gradient, of {printed[0]} and "
-            f"{printed[1]} (100 tests, 1 to 3 ticks, 95 % interval), after setting the rows and columns of the inputs to "
-            f"zero. Those two numbers compare float64 with float32, and measure rounding. Below, {TRIALS} random meshes "
-            f"for each number of ticks, compared with float64 autograd, nothing masked unless the row says so."
+            f"{TRIALS} random meshes of 5 inputs, 10 hidden and 3 output neurons for each number of ticks; full adjacency "
+            f"from U[0, 1), ReLU, a batch of 10 with a new input at every tick, cross-entropy. The reference is float64 "
+            f"autograd, and nothing is masked unless the row says so."
+        ),
+        _against_paper(found),
+        Text(
+            "The paper's two numbers measure the rounding of float32: it compares float64 with float32, over 1 to 3 ticks, "
+            "after setting the rows and columns of the inputs to zero in both gradients. onward's float32 engine has the "
+            "same differences with nothing masked. Whether a *gradient is right* is seen in float64:"
         ),
         table("relative", "Gradient: norm of the difference over the norm of the true gradient, mean ± 95 %."),
         Picture("Relative error of the gradient against the number of ticks; mean over the random meshes.", figure),
@@ -204,6 +211,17 @@ def render(results: Results) -> list[Element]:
             "line that repairs it, and a mesh of four neurons worked by hand, are in `docs/algorithm-1.md`."
         ),
     ]
+
+
+def _against_paper(found: dict[int, Result]) -> Table:
+    rows = []
+    for measure, (value, half) in PRINTED.items():
+        few = [one for ticks, result in found.items() if ticks <= 3 for one in result.history[f"factored-32 {measure}"]]
+        ours = mean(few)
+        row = [measure, f"{value:.1e} ± {half:.0e}", f"{ours.value:.1e} ± {ours.half:.0e}", f"{ours.value - value:+.0e}"]
+        rows.append(row)
+    caption = "Summed absolute difference between float32 and float64, 1 to 3 ticks: mean ± 95 %."
+    return Table(caption, ["of the", "paper", "onward ± 95 %", "difference"], rows)
 
 
 EXPERIMENTS = {

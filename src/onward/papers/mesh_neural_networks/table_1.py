@@ -8,7 +8,7 @@ from functools import partial
 from onward import graphs
 from onward.experiments.result import Result
 from onward.experiments.spec import Experiment
-from onward.experiments.statistics import Mean, mean, paired
+from onward.experiments.statistics import Mean, mean, paired, values
 from onward.experiments.trials import train
 from onward.learners.backprop import Backprop
 from onward.learners.forward_only import ForwardOnly
@@ -23,6 +23,7 @@ from onward.training import datasets
 
 PRINTED = {5: (0.75, 0.079), 7: (0.95, 0.029), 10: (0.94, 0.039), 13: (0.95, 0.026), 15: (0.99, 0.011)}
 SEEDS = 20
+ACCURACY = "test_accuracy"
 
 # (hidden layers of an MLP of about the mesh's number of parameters), one hidden layer and two
 EQUAL_PARAMETERS = {5: ([14], [6, 6]), 7: ([21], [8, 7]), 10: ([36], [10, 11]), 13: ([54], [14, 13]), 15: ([68], [15, 16])}
@@ -71,7 +72,10 @@ def render(results: Results) -> list[Element]:
     """Show both protocols, and the mesh beside its rivals on the same seeds."""
     sound = {key: results[experiment.name] for key, experiment in SOUND.items()}
     published = {hidden: results[experiment.name] for hidden, experiment in AS_PUBLISHED.items()}
-    means = {words: {h: mean(_tests(sound[arm, h])) for h in PRINTED if sound[arm, h]} for arm, (words, _) in ARMS.items()}
+    means = {
+        words: {h: mean(values(sound[arm, h], ACCURACY)) for h in PRINTED if sound[arm, h]}
+        for arm, (words, _) in ARMS.items()
+    }
     printed = {h: Mean(value, half, 10) for h, (value, half) in PRINTED.items()}
     seeds = len(sound["mesh", 5])
     return [
@@ -87,7 +91,7 @@ def render(results: Results) -> list[Element]:
             f"loss chooses among three learning rates (0.01, 0.03, 0.1) and the epoch, for every seed anew and for the "
             f"rivals as well. Rivals are trained by backpropagation on the same parts."
         ),
-        _against_paper(sound, "test_accuracy", "Test accuracy of the mesh, sound protocol: mean ± 95 %."),
+        _against_paper(sound, "Test accuracy of the mesh, sound protocol: mean ± 95 %."),
         Picture(
             "Test accuracy against hidden neurons (of the mesh; rivals with as many parameters have more), mean ± 95 %.",
             figures.draw_means({"paper": printed, **means}, x="hidden neurons", y="test accuracy"),
@@ -104,18 +108,14 @@ def render(results: Results) -> list[Element]:
     ]
 
 
-def _tests(results: Sequence[Result], metric: str = "test_accuracy") -> list[float]:
-    return [result.metrics[metric] for result in results]
-
-
-def _against_paper(sound: dict[tuple[str, int], Sequence[Result]], metric: str, caption: str) -> Table:
+def _against_paper(sound: dict[tuple[str, int], Sequence[Result]], caption: str) -> Table:
     rows = []
     for hidden, (value, half) in PRINTED.items():
         ours = sound["mesh", hidden]
         if ours:
-            found = mean(_tests(ours, metric))
+            found = mean(values(ours, ACCURACY))
             edges = ARMS["mesh"][1](hidden)[0].edges
-            lowest = min(_tests(ours, metric))
+            lowest = min(values(ours, ACCURACY))
             row = [f"{hidden}", f"{edges}", f"{value:.2f} ± {half:.3f}", f"{found}", f"{found.value - value:+.3f}"]
             rows.append([*row, f"{lowest:.3f}"])
     header = ["hidden neurons", "parameters", "paper", "onward ± 95 %", "difference", "worst seed"]
@@ -131,9 +131,9 @@ def _rivals(sound: dict[tuple[str, int], Sequence[Result]]) -> Table:
             if not theirs:
                 cells.append("not run")
             elif arm == "mesh":
-                cells.append(f"{mean(_tests(theirs)).value:.3f}")
+                cells.append(f"{mean(values(theirs, ACCURACY)).value:.3f}")
             else:
-                difference = paired(_tests(ours), _tests(theirs))
+                difference = paired(ours, theirs, ACCURACY)
                 cells.append(f"{shape(hidden)[0].edges}: {difference.value:+.3f} ± {difference.half:.3f}")
         rows.append([words, *cells])
     header = ["net", *(f"{hidden} hidden" for hidden in PRINTED)]
@@ -149,7 +149,7 @@ def _as_published(published: dict[int, Sequence[Result]]) -> Table:
     for hidden, (value, half) in PRINTED.items():
         ours = published[hidden]
         if ours:
-            found, fresh = mean(_tests(ours)), mean(_tests(ours, "fresh_balanced_accuracy"))
+            found, fresh = mean(values(ours, ACCURACY)), mean(values(ours, "fresh_balanced_accuracy"))
             row = [f"{hidden}", f"{value:.2f} ± {half:.3f}", f"{found}", f"{found.value - value:+.3f}", f"{fresh}"]
             rows.append(row)
     header = ["hidden neurons", "paper", "onward ± 95 %, test part (one class)", "difference", "balanced, fresh points"]
