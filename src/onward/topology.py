@@ -130,10 +130,11 @@ class Topology:
     @cached_property
     def blocks(self) -> dict[str, np.ndarray]:
         """The edge numbers of every block of the adjacency matrix that has edges: `"input-hidden"`, `"bias-output"`..."""
-        kinds = np.array([self.kind(neuron) for neuron in range(self.neurons)])
-        ends = np.char.add(np.char.add(kinds[self.source], "-"), kinds[self.target])
-        order = [f"{s}-{t}" for s in ("input", "bias", "hidden", "output") for t in ("input", "bias", "hidden", "output")]
-        return {block: edges for block in order if (edges := np.flatnonzero(ends == block)).size}
+        kinds = ("input", "bias", "hidden", "output")
+        code = np.repeat(np.arange(4), [self.features, int(self.bias), self.hidden, self.outputs])
+        of_edge = 4 * code[self.source] + code[self.target]
+        names = [f"{source}-{target}" for source in kinds for target in kinds]
+        return {name: np.flatnonzero(of_edge == k) for k, name in enumerate(names) if (of_edge == k).any()}
 
     @property
     def mask(self) -> np.ndarray:

@@ -154,7 +154,7 @@ def draw_curves(
     axes = _axes(axes, (6.4, 3.6))
     for colour, (name, (places, values)) in zip(CLASSES, series.items(), strict=False):
         data = np.asarray(values, dtype=np.float64)
-        middle = data.mean(0)
+        middle = np.where(data.mean(0) == 0, np.nan, data.mean(0)) if log else data.mean(0)
         axes.plot(places, middle, color=colour, label=name)
         if len(data) > 1:
             half = t.ppf(0.975, len(data) - 1) * data.std(0, ddof=1) / len(data) ** 0.5
@@ -162,7 +162,8 @@ def draw_curves(
     axes.set(xlabel=x, ylabel=y, yscale="log" if log else "linear")
     _plain(axes)
     if len(series) > 1:
-        axes.legend(frameon=False, fontsize=9)
+        below = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.16)} if len(series) > 3 else {}
+        axes.legend(frameon=False, fontsize=9, **below)
     return _figure(axes)
 
 
@@ -178,7 +179,7 @@ def draw_means(
         style = "o-" if joined else "o"
         colour = "#333333" if k >= len(CLASSES) else CLASSES[k]
         axes.errorbar(places, middle, half, fmt=style, ms=4, lw=1.2, capsize=2, color=colour, label=name)
-    axes.set(xlabel=x, ylabel=y)
+    axes.set(xlabel=x, ylabel=y, xticks=sorted({place for points in arms.values() for place in points}))
     _plain(axes)
     axes.legend(frameon=False, fontsize=8.5)
     return _figure(axes)

@@ -188,6 +188,7 @@ def render(results: Results) -> list[Element]:
         if method in ("published", "published-useful", "published-masked", "factored-32", "factored-64")
     }
     figure = figures.draw_curves(curves, x="ticks", y="relative error of the gradient", log=True)
+    figure.set_figheight(4.8)
     return [
         Text(
             f"{TRIALS} random meshes of 5 inputs, 10 hidden and 3 output neurons for each number of ticks; full adjacency "
