@@ -25,9 +25,21 @@ def test_spec_is_plain_data_that_names_functions_and_arguments() -> None:
     spec = experiment().spec
     assert json.loads(json.dumps(spec)) == spec
     assert spec["trial"]["call"] == "onward.experiments.trials.train"
-    assert spec["trial"]["data"] == "onward.training.datasets.iris"
-    assert spec["trial"]["recipes"][0]["optimiser"] == {"call": "torch.optim.adam.Adam", "lr": 0.01}
+    assert spec["trial"]["data"]["call"] == "onward.training.datasets.iris"
+    assert spec["trial"]["recipes"][0]["optimiser"]["call"] == "torch.optim.adam.Adam"
+    assert spec["trial"]["recipes"][0]["optimiser"]["lr"] == 0.01
     assert spec["trial"]["recipes"][0]["epochs"] == 3
+
+
+def test_spec_holds_defaults_too() -> None:
+    """A default that changes in the code must not let an old result pass for a new one."""
+    spec = experiment().spec["trial"]
+    assert spec["net"]["hidden"] == "relu"
+    assert spec["net"]["initialise"]["call"] == "onward.nets.initialise.fan_in"
+    assert spec["net"]["dtype"] == "torch.float32"
+    assert spec["data"]["test"] == 0.3
+    assert spec["recipes"][0]["optimiser"]["betas"] == [0.9, 0.999]
+    assert spec["rule"]["loss"]["name"] == "cross-entropy"
 
 
 def test_digest_changes_with_anything_in_it() -> None:

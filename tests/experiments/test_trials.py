@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from onward import graphs
-from onward.experiments.cross_validation import FOLDS, folds, train_cross_validated
+from onward.experiments.cross_validation import cuts, train_cross_validated
 from onward.experiments.trials import POINTS, thinned, train
 from onward.learners.forward_only import ForwardOnly
 from onward.nets.mesh import MeshNet
@@ -59,8 +59,8 @@ def test_seeds_together_come_to_what_each_comes_to_alone() -> None:
 
 def test_folds_are_stratified_and_cover_the_training_part() -> None:
     labels = datasets.iris(0, validation=0.0).train.y
-    cut = folds(labels, seed=1)
-    assert len(cut) == FOLDS
+    cut = cuts(labels, seed=1, folds=5)
+    assert len(cut) == 5
     assert sorted(i for _, judged in cut for i in judged.tolist()) == list(range(105))
     for learned, judged in cut:
         assert not set(learned) & set(judged)

@@ -6,8 +6,9 @@ import torch
 from onward.kernels.activations import identity, relu
 from onward.kernels.losses import cross_entropy
 from onward.papers.mesh_neural_networks import numerical_test, published
-from onward.papers.mesh_neural_networks.numerical_test import INPUTS, MESH, OUTPUTS, by_autograd, by_tensor, draw
+from onward.papers.mesh_neural_networks.numerical_test import MESH, by_autograd, by_tensor, draw
 
+INPUTS, OUTPUTS = MESH.inputs, MESH.outputs
 FULL = slice(INPUTS, None)
 
 
@@ -102,7 +103,7 @@ def test_worked_example_of_the_docs() -> None:
 
 
 def test_differences_of_the_numerical_test_are_what_they_claim() -> None:
-    found = numerical_test.compare([100], lambda part: None, ticks=3, trials=3)[0].metrics
+    found = numerical_test.compare([100], lambda part: None, mesh=MESH, batch=10, ticks=3, trials=3)[0].metrics
     assert found["factored-64 relative"] < 1e-14
     assert found["influence-64 relative"] < 1e-14
     assert 1e-9 < found["factored-32 relative"] < 1e-5

@@ -15,20 +15,18 @@ import torch
 from torch import Tensor
 
 from onward.experiments.spec import Outcome, Progress
-from onward.experiments.trials import judged, order, thinned
+from onward.experiments.trials import judged, thinned, train_once
 from onward.learners.base import AbstractLearner
 from onward.nets.mesh import MeshNet
 from onward.training.data import Dataset, Split, stack
-from onward.training.fit import Recipe, fit
-
-FOLDS = 5
+from onward.training.fit import Recipe
 
 
-def folds(labels: Tensor, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Cut examples into `FOLDS` stratified folds; give (learned from, judged on) for each."""
+def cuts(labels: Tensor, seed: int, *, folds: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Cut examples into stratified folds; give the positions (learned from, judged on) for each."""
     from sklearn.model_selection import StratifiedKFold
 
-    cutter = StratifiedKFold(FOLDS, shuffle=True, random_state=seed)
+    cutter = StratifiedKFold(folds, shuffle=True, random_state=seed)
     return list(cutter.split(np.zeros((len(labels), 1)), labels.numpy()))
 
 
@@ -40,6 +38,7 @@ def train_cross_validated(
     net: Callable[..., MeshNet],
     rule: Callable[[MeshNet], AbstractLearner],
     recipes: Sequence[Recipe],
+    folds: int = 5,
 ) -> list[Outcome]:
     """Choose by cross-validation, train on the whole training part, judge on the test part.
 
@@ -50,47 +49,40 @@ def train_cross_validated(
         net: makes a net, given a `generator`.
         rule: makes a learner of a net.
         recipes: among which every seed chooses; without patience.
+        folds: into how many parts the training part is cut.
     """
     whole = [data(seed) for seed in seeds]
-    cut = [_fold(one, *fold) for one, seed in zip(whole, seeds, strict=True) for fold in folds(one.train.y, seed)]
-    together, apart = stack(whole), stack(cut)
-    losses, learners, series = [], [], []
-    for number, recipe in enumerate(recipes):
-        judges, _ = _train([seed for seed in seeds for _ in range(FOLDS)], apart, net, rule, recipe)
-        losses.append(judged(judges, apart.test)["loss"].view(len(seeds), FOLDS).mean(1))
-        learner, history = _train(seeds, together, net, rule, recipe)
-        learners.append(judged(learner, together.test))
-        series.append(history)
-        progress((number + 1) / len(recipes))
-    chosen = torch.stack(losses).argmin(0).tolist()
-    return [
-        Outcome(
-            {f"test_{name}": value[k].item() for name, value in learners[best].items()}
-            | {"cross_validation_loss": losses[best][k].item(), "recipe": best},
-            {name: [value[k].item() for value in thinned(values)] for name, values in series[best].items()},
-        )
-        for k, best in enumerate(chosen)
+    cut = [
+        _fold(one, *fold) for one, seed in zip(whole, seeds, strict=True) for fold in cuts(one.train.y, seed, folds=folds)
     ]
+    together, apart = stack(whole), stack(cut)
+
+    def learner_of(group: Sequence[int]) -> AbstractLearner:
+        return rule(MeshNet.stack([net(generator=torch.Generator().manual_seed(seed)) for seed in group]))
+
+    repeated = [seed for seed in seeds for _ in range(folds)]
+    losses = []
+    for number, recipe in enumerate(recipes):
+        judge = learner_of(repeated)
+        train_once(judge, apart, recipe, repeated, lambda part, n=number: progress((n + part) / (2 * len(recipes))))
+        losses.append(judged(judge, apart.test)["loss"].view(len(seeds), folds).mean(1))
+    best = torch.stack(losses).argmin(0).tolist()
+    outcomes: dict[int, Outcome] = {}
+    for number, recipe in enumerate(recipes):
+        learner = learner_of(seeds)
+        history = train_once(learner, together, recipe, seeds, lambda part: None)
+        taken = [k for k, chosen in enumerate(best) if chosen == number]
+        for k in taken:
+            outcomes[k] = Outcome(
+                {f"test_{name}": value[k].item() for name, value in judged(learner, together.test).items()}
+                | {"cross_validation_loss": losses[number][k].item(), "recipe": number},
+                {name: [value[k].item() for value in thinned(values)] for name, values in history.items()},
+            )
+        progress(0.5 + (number + 1) / (2 * len(recipes)))
+    return [outcomes[k] for k in range(len(seeds))]
 
 
 def _fold(data: Dataset, learned: np.ndarray, judged_on: np.ndarray) -> Dataset:
     """The training part of some data as a data set of its own: one fold for judging, the others for learning."""
     learn, judge = (data.train.take(torch.from_numpy(index)) for index in (learned, judged_on))
     return Dataset(data.name, Split(*learn), Split(*judge))
-
-
-def _train(
-    seeds: Sequence[int],
-    data: Dataset,
-    net: Callable[..., MeshNet],
-    rule: Callable[[MeshNet], AbstractLearner],
-    recipe: Recipe,
-) -> tuple[AbstractLearner, dict[str, list[Tensor]]]:
-    """Train one net a seed side by side; also give training loss and accuracy over the epochs."""
-    learner = rule(MeshNet.stack([net(generator=torch.Generator().manual_seed(seed)) for seed in seeds]))
-    series: dict[str, list[Tensor]] = {"epoch": [], "loss": [], "train_accuracy": []}
-    for epoch in fit(learner, data, recipe, generator=[order(seed) for seed in seeds]):
-        series["epoch"].append(torch.full((len(seeds),), epoch.number))
-        series["loss"].append(epoch.loss)
-        series["train_accuracy"].append(judged(learner, data.train)["accuracy"])
-    return learner, series

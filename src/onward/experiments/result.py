@@ -7,7 +7,6 @@ import math
 import os
 import platform
 import subprocess
-import tempfile
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -16,7 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 
-DIGITS = 7  # of a stored number: more than float32 holds
+DIGITS = 9  # of a stored number: as many as tell all float32 numbers apart
 
 
 @dataclass(frozen=True)
@@ -52,9 +51,12 @@ class Result:
         path = path_of(root, self.experiment, self.seed)
         path.parent.mkdir(parents=True, exist_ok=True)
         text = json.dumps(_rounded(asdict(self)), indent=1)
-        with tempfile.NamedTemporaryFile("w", dir=path.parent, suffix=".part", delete=False) as part:
-            part.write(_compact_lists(text) + "\n")
-        Path(part.name).replace(path)
+        part = path.with_suffix(f".{os.getpid()}.part")
+        try:
+            part.write_text(_compact_lists(text) + "\n")
+            part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)
         return path
 
 
@@ -89,14 +91,18 @@ def environment() -> dict[str, str]:
 
 
 def commit() -> str:
-    """Give the commit of the code, `+` behind it if there are changes, or "unknown" outside a checkout."""
-    here = Path(__file__).parent
+    """Give the commit of the code, `+` behind it if the package has changes, or "unknown" where git does not track it."""
+    package = Path(__file__).parents[1]
+
+    def git(*arguments: str) -> str:
+        command = ["git", "-C", str(package), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()  # noqa: S603
+
     try:
-        head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=here, capture_output=True, text=True, check=True)  # noqa: S607
-        changes = subprocess.run(["git", "status", "--porcelain", "--", "."], cwd=here, capture_output=True, text=True)  # noqa: S607
+        git("ls-files", "--error-unmatch", "__init__.py")
+        return git("rev-parse", "HEAD") + ("+" if git("status", "--porcelain", "--", ".") else "")
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
-    return head.stdout.strip() + ("+" if changes.stdout.strip() else "")
 
 
 def _processor() -> str:

@@ -7,6 +7,7 @@ exactly. That description is its *spec*; a stored result counts only as long as 
 from __future__ import annotations
 
 import hashlib
+import inspect
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, is_dataclass
@@ -14,6 +15,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+import torch
 
 from onward.topology import Topology
 
@@ -55,7 +57,7 @@ class Experiment:
 
     @property
     def spec(self) -> dict[str, Any]:
-        """Everything that decides the outcome of a seed, as plain data."""
+        """The trial and all its arguments, defaults included, as plain data; the code itself is named by the commit."""
         return {"trial": describe(self.trial)}
 
     @property
@@ -65,7 +67,7 @@ class Experiment:
 
 
 def describe(value: Any) -> Any:
-    """Write a value down as plain data: partials by function and arguments, functions by name, dataclasses by field.
+    """Write a value down as plain data: functions by name and arguments, defaults included, dataclasses by field.
 
     Raises:
         TypeError: the value cannot be written down exactly (a lambda, an open file, ...).
@@ -76,9 +78,8 @@ def describe(value: Any) -> Any:
         return [describe(one) for one in value]
     if isinstance(value, dict):
         return {str(key): describe(one) for key, one in value.items()}
-    if isinstance(value, partial):
-        arguments = {"arguments": describe(value.args)} if value.args else {}
-        return {"call": _name(value.func), **arguments, **describe(value.keywords)}
+    if isinstance(value, torch.dtype):
+        return str(value)
     if isinstance(value, Topology):
         digest = hashlib.sha256(value.source.tobytes() + value.target.tobytes()).hexdigest()
         return {"topology": str(value), "edges": digest}
@@ -90,8 +91,24 @@ def describe(value: Any) -> Any:
     if isinstance(value, np.generic):
         return value.item()
     if callable(value):
-        return _name(value)
+        return _call(value)
     raise TypeError(f"an experiment must be plain data, functions and partials, got {value!r}")
+
+
+def _call(function: Any) -> dict[str, Any]:
+    """A function or a partial one: its name, and every argument that is bound, by the caller or by default."""
+    bound = function if isinstance(function, partial) else partial(function)
+    called = {"call": _name(bound.func)}
+    try:
+        arguments = inspect.signature(bound.func).bind_partial(*bound.args, **bound.keywords)
+    except ValueError:  # a built-in without a signature
+        return {**called, "arguments": describe(bound.args), **describe(bound.keywords)}
+    arguments.apply_defaults()
+    variadic = {inspect.Parameter.VAR_POSITIONAL: (), inspect.Parameter.VAR_KEYWORD: {}}
+    for name, parameter in arguments.signature.parameters.items():
+        if parameter.kind in variadic and arguments.arguments[name] == variadic[parameter.kind]:
+            del arguments.arguments[name]
+    return {**called, **describe(dict(arguments.arguments))}
 
 
 def _name(function: Any) -> str:

@@ -44,37 +44,58 @@ def train(
         recipes: tried one after another; more than one needs validation data to choose by.
         also: measures more of the trained learner, one value a seed and name.
     """
-    datasets = [data(seed) for seed in seeds]
-    together = stack(datasets)
-    best: list[Outcome | None] = [None] * len(seeds)
+    together = stack([data(seed) for seed in seeds])
+    nets = [net(generator=torch.Generator().manual_seed(seed)) for seed in seeds]
+    learner = rule(MeshNet.stack(nets))
+    first = {name: value.clone() for name, value in learner.state_dict().items()}
+    chosen, lowest = dict(first), torch.full((len(seeds),), torch.inf)
+    recipe_of = torch.zeros(len(seeds), dtype=torch.int64)
+    histories: list[dict[str, list[Tensor]]] = []
     for number, recipe in enumerate(recipes):
-        nets = [net(generator=torch.Generator().manual_seed(seed)) for seed in seeds]
-        learner = rule(MeshNet.stack(nets))
-        series: dict[str, list[Tensor]] = {"epoch": [], "loss": [], "train_accuracy": [], "validation_loss": []}
-        for epoch in fit(learner, together, recipe, generator=[order(seed) for seed in seeds]):
-            series["epoch"].append(torch.full((len(seeds),), epoch.number))
-            series["loss"].append(epoch.loss)
-            series["train_accuracy"].append(judged(learner, together.train)["accuracy"])
-            if epoch.validation_loss is not None:
-                series["validation_loss"].append(epoch.validation_loss)
-            progress((number + epoch.number / recipe.epochs) / len(recipes))
-        parts = {"train": together.train, "validation": together.validation, "test": together.test}
-        metrics = {
-            f"{part}_{name}": value
-            for part, split in parts.items()
-            if split is not None
-            for name, value in judged(learner, split).items()
-        }
-        metrics["recipe"] = torch.full((len(seeds),), number)
-        metrics["parameters"] = torch.full((len(seeds),), nets[0].topology.edges)
-        metrics.update({} if also is None else also(learner, seeds))
-        for k in range(len(seeds)):
-            history = {name: [value[k].item() for value in thinned(values)] for name, values in series.items() if values}
-            outcome = Outcome({name: value[k].item() for name, value in metrics.items()}, history)
-            before = best[k]
-            if before is None or outcome.metrics["validation_loss"] < before.metrics["validation_loss"]:
-                best[k] = outcome
-    return [outcome for outcome in best if outcome is not None]
+        learner.load_state_dict(first)
+        histories.append(
+            train_once(learner, together, recipe, seeds, lambda part, n=number: progress((n + part) / len(recipes)))
+        )
+        loss = judged(learner, together.validation)["loss"] if together.validation is not None else torch.zeros(len(seeds))
+        better = loss < lowest
+        lowest, recipe_of = torch.where(better, loss, lowest), torch.where(better, number, recipe_of)
+        for name, value in learner.state_dict().items():
+            chosen[name] = torch.where(better.view(-1, *[1] * (value.ndim - 1)), value, chosen[name])
+    learner.load_state_dict(chosen)
+    parts = {"train": together.train, "validation": together.validation, "test": together.test}
+    metrics = {
+        f"{part}_{name}": value
+        for part, split in parts.items()
+        if split is not None
+        for name, value in judged(learner, split).items()
+    }
+    metrics["recipe"] = recipe_of
+    metrics["parameters"] = torch.full((len(seeds),), nets[0].topology.edges)
+    metrics.update({} if also is None else also(learner, seeds))
+    return [
+        Outcome(
+            {name: value[k].item() for name, value in metrics.items()},
+            {name: [value[k].item() for value in thinned(series)] for name, series in histories[number].items()},
+        )
+        for k, number in enumerate(recipe_of.tolist())
+    ]
+
+
+def train_once(
+    learner: AbstractLearner, data: Dataset, recipe: Recipe, seeds: Sequence[int], progress: Progress
+) -> dict[str, list[Tensor]]:
+    """Train nets side by side by one recipe; give what was measured after every epoch, one value a net."""
+    series: dict[str, list[Tensor]] = {"epoch": [], "loss": [], "train_accuracy": []}
+    if data.validation is not None:
+        series["validation_loss"] = []
+    for epoch in fit(learner, data, recipe, generator=[order(seed) for seed in seeds]):
+        series["epoch"].append(torch.full((len(seeds),), epoch.number))
+        series["loss"].append(epoch.loss)
+        series["train_accuracy"].append(judged(learner, data.train)["accuracy"])
+        if epoch.validation_loss is not None:
+            series["validation_loss"].append(epoch.validation_loss)
+        progress(epoch.number / recipe.epochs)
+    return series
 
 
 def judged(learner: AbstractLearner, split: Split) -> dict[str, Tensor]:

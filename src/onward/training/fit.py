@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -32,12 +33,15 @@ class Recipe:
     """How a learner is trained.
 
     Attributes:
-        optimiser: makes an optimiser of parameters; any of `torch.optim`, as `partial(torch.optim.Adam, lr=0.001)`.
+        optimiser: makes an optimiser of parameters; any of `torch.optim` that steps by gradients alone, as
+            `partial(torch.optim.Adam, lr=0.001)`. (`LBFGS`, which has to call the loss itself, is refused.)
         epochs: passes over the training data, at the most.
         batch: examples a step; all of them if left out.
-        schedule: makes a learning-rate schedule of an optimiser, stepped once an epoch.
-        patience: epochs without a lower validation loss after which a net stops; at the end the weights of the best
-            epoch are put back. Left out: all epochs, and the last weights.
+        schedule: makes a learning-rate schedule of an optimiser, stepped once an epoch; `ReduceLROnPlateau` is given the
+            validation loss, or the training loss where there is none.
+        patience: epochs without a lower validation loss (of the learner's scores, so of the last tick) after which a net
+            stops; when the loop has run to its end the weights of the best epoch are put back. Left out: all epochs, and
+            the last weights.
         shuffle: whether every epoch has its own order.
         drop_last: whether a last batch that is not whole is left out.
     """
@@ -83,7 +87,7 @@ def fit(
     *,
     generator: torch.Generator | Sequence[torch.Generator],
 ) -> Iterator[Epoch]:
-    """Train a learner, yielding after every epoch.
+    """Train a learner, yielding after every epoch. Left early, it leaves the weights of that epoch.
 
     Nets that stand side by side are trained in one computation, each with its own data, order, best epoch and stop.
 
@@ -95,7 +99,7 @@ def fit(
 
     Raises:
         ValueError: labels out of range, or a recipe that needs validation data where there is none.
-        TrainingFailed: the loss is no longer finite.
+        TrainingFailed: the loss or the weights are no longer finite.
     """
     generators = [generator] if isinstance(generator, torch.Generator) else list(generator)
     if len(generators) != (data.train.nets[0] if data.train.nets else 1):
@@ -109,6 +113,8 @@ def fit(
             learner.loss.check_target(split.y, outputs.shape[-1])
     parameters = dict(learner.named_parameters())
     optimiser = recipe.optimiser(parameters.values())
+    if isinstance(optimiser, torch.optim.LBFGS):
+        raise ValueError("fit steps by gradients alone, and LBFGS has to call the loss itself; take another optimiser")
     schedule = None if recipe.schedule is None else recipe.schedule(optimiser)
     best = None if recipe.patience is None else _Best(parameters, data.train.nets, recipe.patience)
     began = time.perf_counter()
@@ -119,22 +125,15 @@ def fit(
                 _apply(credit.gradients, parameters, optimiser)
                 losses.append(credit.loss)
         loss = torch.stack(losses).mean(0)
-        if not loss.isfinite().all():
-            which = f" of net {(~loss.isfinite()).nonzero()[0].item()}" if loss.ndim else ""
-            raise TrainingFailed(
-                f"the loss{which} became {loss[~loss.isfinite()].flatten()[0].item()} in epoch {number}; "
-                f"a smaller learning rate or scaled inputs may help"
-            )
-        if schedule is not None:
-            schedule.step()
+        _check_finite(number, loss, parameters, None if best is None else best.running)
         judged = evaluate(learner, data.validation) if data.validation is not None else (None, None)
-        epoch = Epoch(number, loss, *judged, time.perf_counter() - began)
+        _step_schedule(schedule, loss if judged[0] is None else judged[0])
         stopped = best is not None and judged[0] is not None and best.see(judged[0])
-        if best is not None and (stopped or number == recipe.epochs):
-            best.restore()
-        yield epoch
+        yield Epoch(number, loss, *judged, time.perf_counter() - began)
         if stopped:
-            return
+            break
+    if best is not None:
+        best.restore()
 
 
 def batches(split: Split, recipe: Recipe, generators: Sequence[torch.Generator]) -> Iterator[tuple[Tensor, Tensor]]:
@@ -171,28 +170,57 @@ def _apply(gradients: dict[str, Tensor], parameters: dict[str, Any], optimiser: 
         parameters[name].grad = None
 
 
+def _check_finite(
+    number: int, loss: Tensor, parameters: Mapping[str, Tensor], running: Bool[Tensor, "*nets"] | None
+) -> None:
+    """Raise `TrainingFailed` if the loss or the weights of a net that has not stopped are not finite."""
+    nets = loss.ndim
+    fine = loss.isfinite()
+    for parameter in parameters.values():
+        finite = parameter.detach().isfinite()
+        fine = fine & finite.flatten(nets).all(-1)
+    if running is not None:
+        fine = fine | ~running.to(fine.device)
+    if not fine.all():
+        which = f" of net {(~fine).nonzero()[0].item()}" if nets else ""
+        value = loss[~fine].flatten()[0].item()
+        what = f"the loss{which} became {value}" if not math.isfinite(value) else f"the weights{which} are no longer finite"
+        raise TrainingFailed(f"{what} in epoch {number}; a smaller learning rate or scaled inputs may help")
+
+
+def _step_schedule(schedule: torch.optim.lr_scheduler.LRScheduler | None, loss: Tensor) -> None:
+    if isinstance(schedule, torch.optim.lr_scheduler.ReduceLROnPlateau):
+        schedule.step(loss.mean().item())
+    elif schedule is not None:
+        schedule.step()
+
+
 class _Best:
     """The best weights so far by validation loss, for every net of a stack, and which nets have stopped."""
 
     def __init__(self, parameters: Mapping[str, Tensor], nets: tuple[int, ...], patience: int) -> None:
         self.parameters = parameters
         self.kept = {name: parameter.detach().clone() for name, parameter in parameters.items()}
-        self.loss = torch.full(nets, torch.inf)
+        self.loss = torch.full(nets, torch.inf, dtype=torch.float64)
         self.since: Int[Tensor, "*nets"] = torch.zeros(nets, dtype=torch.int64)
         self.patience = patience
+
+    @property
+    def running(self) -> Bool[Tensor, "*nets"]:
+        """Which nets have not stopped."""
+        return self.since < self.patience
 
     @torch.no_grad()
     def see(self, loss: Float[Tensor, "*nets"]) -> bool:
         """Note the loss of an epoch; tell whether every net has stopped."""
-        loss = loss.cpu()
-        running = self.since < self.patience
-        better: Bool[Tensor, "*nets"] = running & (loss < self.loss)
-        self.loss = torch.where(better, loss.to(self.loss.dtype), self.loss)
+        loss = loss.detach().cpu().double()
+        better: Bool[Tensor, "*nets"] = self.running & (loss < self.loss)
+        self.loss = torch.where(better, loss, self.loss)
         self.since = torch.where(better, 0, self.since + 1)
         for name, parameter in self.parameters.items():
             which = better.view(*better.shape, *[1] * (parameter.ndim - better.ndim)).to(parameter.device)
             self.kept[name] = torch.where(which, parameter, self.kept[name])
-        return bool((self.since >= self.patience).all())
+        return not bool(self.running.any())
 
     @torch.no_grad()
     def restore(self) -> None:

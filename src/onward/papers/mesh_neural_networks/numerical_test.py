@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -30,11 +31,11 @@ from onward.nets.mesh import MeshNet
 from onward.papers.mesh_neural_networks import published
 from onward.reports import figures
 from onward.reports.artefact import Artefact, Element, Picture, Results, Table, Text
+from onward.topology import Topology
 
-INPUTS, HIDDEN, OUTPUTS, BATCH, TRIALS = 5, 10, 3, 10, 100
-NEURONS = INPUTS + HIDDEN + OUTPUTS
+BATCH, TRIALS = 10, 100
 PRINTED = {"state": (0.00024, 0.000047), "gradient": (0.000011, 0.0000053)}
-MESH = graphs.mesh(INPUTS, HIDDEN, OUTPUTS, bias=False)
+MESH = graphs.mesh(5, 10, 3, bias=False)
 TICKS = range(1, 7)
 
 METHODS = {
@@ -54,27 +55,28 @@ METHODS = {
 class Draw(NamedTuple):
     """One random mesh with its data."""
 
-    a: Tensor  # n n
+    mesh: Topology
+    a: Tensor  # n n, weights into inputs among them
     inputs: Tensor  # t b i
     labels: Tensor  # b
 
 
-def draw(generator: torch.Generator, ticks: int) -> Draw:
+def draw(generator: torch.Generator, ticks: int, mesh: Topology = MESH, batch: int = BATCH) -> Draw:
     """Draw a mesh and a batch as the authors' test does, in float64."""
-    a = torch.rand(NEURONS, NEURONS, generator=generator, dtype=torch.float64)
-    inputs = torch.rand(ticks, BATCH, INPUTS, generator=generator, dtype=torch.float64)
-    return Draw(a, inputs, torch.randint(OUTPUTS, (BATCH,), generator=generator))
+    a = torch.rand(mesh.neurons, mesh.neurons, generator=generator, dtype=torch.float64)
+    inputs = torch.rand(ticks, batch, mesh.inputs, generator=generator, dtype=torch.float64)
+    return Draw(mesh, a, inputs, torch.randint(mesh.outputs, (batch,), generator=generator))
 
 
 def by_autograd(case: Draw, *, clamped: bool = True) -> tuple[Tensor, Tensor]:
     """The state after the last tick and the gradient of the loss, by automatic differentiation through the ticks."""
     a = case.a.clone().requires_grad_()
-    state = case.inputs.new_zeros(BATCH, NEURONS)
+    state = _first_state(case) * 0
     for tick, inputs in enumerate(case.inputs):
         if clamped or tick == 0:
-            state = torch.cat([inputs, state[:, INPUTS:]], dim=1)
+            state = torch.cat([inputs, state[:, case.mesh.inputs :]], dim=1)
         state = torch.relu(state @ a)
-    loss, _ = cross_entropy(state[:, -OUTPUTS:], case.labels)
+    loss, _ = cross_entropy(state[:, -case.mesh.outputs :], case.labels)
     (gradient,) = torch.autograd.grad(loss, a)
     return state.detach(), gradient
 
@@ -85,8 +87,8 @@ def by_onward(case: Draw, engine: str, dtype: torch.dtype) -> tuple[Tensor, Tens
     The state of a clamped input after the last tick is taken from the reference's formula, as no engine computes it.
     """
     a = case.a.to(dtype)
-    weight = a[torch.tensor(MESH.source), torch.tensor(MESH.target)]
-    net = MeshNet(MESH, len(case.inputs), output="relu", weight=weight, dtype=dtype)
+    weight = a[torch.tensor(case.mesh.source), torch.tensor(case.mesh.target)]
+    net = MeshNet(case.mesh, len(case.inputs), output="relu", weight=weight, dtype=dtype)
     x = case.inputs.to(dtype).movedim(0, 1)
     clamped, initial = net.drive(x)
     _, gradient = forward_only.loss_and_gradient(
@@ -95,37 +97,38 @@ def by_onward(case: Draw, engine: str, dtype: torch.dtype) -> tuple[Tensor, Tens
     with torch.no_grad():
         *_, last = dynamics.run(dynamics.matrix(net.weight, net.wiring), clamped, initial, net.activation)
         state = torch.relu(last.reads @ a)
-    return state, torch.from_numpy(MESH.adjacency(gradient))
+    return state, torch.from_numpy(case.mesh.adjacency(gradient))
 
 
 def by_onward_unclamped(case: Draw) -> tuple[Tensor, Tensor]:
     """Forward-only propagation under equation 3: all neurons are free, the input is their initial state."""
-    everything = graphs.from_mask(
-        case.a.new_ones(NEURONS, NEURONS).numpy(), range(INPUTS), range(NEURONS - OUTPUTS, NEURONS), clamped=False
-    )
+    n, last = case.mesh.neurons, case.mesh.neurons - case.mesh.outputs
+    everything = graphs.from_mask(np.ones((n, n)), range(case.mesh.inputs), range(last, n), clamped=False)
     net = MeshNet(everything, len(case.inputs), output="relu", weight=case.a.flatten(), dtype=torch.float64)
     clamped, initial = net.drive(case.inputs[0])
     _, gradient = forward_only.loss_and_gradient(
         net.weight, net.wiring, clamped, initial, net.activation, cross_entropy, case.labels, forward_only.FACTORED
     )
-    return net.states(case.inputs[0])[:, -1].detach(), gradient.view(NEURONS, NEURONS)
+    return net.states(case.inputs[0])[:, -1].detach(), gradient.view(n, n)
 
 
 def by_tensor(case: Draw, formulation: Callable[..., tuple[Tensor, Tensor]], first: Tensor) -> tuple[Tensor, Tensor]:
     """The same by one of the paper's N x N x N formulations."""
     state, derivative = formulation(case.a, first, activation=relu)
-    _, error = cross_entropy(state[:, -OUTPUTS:], case.labels)
+    _, error = cross_entropy(state[:, -case.mesh.outputs :], case.labels)
     return state, published.gradient(derivative, error)
 
 
-def compare(seeds: Sequence[int], progress: Progress, *, ticks: int, trials: int) -> list[Outcome]:
+def compare(
+    seeds: Sequence[int], progress: Progress, *, mesh: Topology, batch: int, ticks: int, trials: int
+) -> list[Outcome]:
     """Run the test for each seed; every method's differences are series over the trials."""
     outcomes = []
     for done, seed in enumerate(seeds):
         generator = torch.Generator().manual_seed(seed)
         history: dict[str, list[float]] = {}
         for trial in range(trials):
-            for name, value in _differences(draw(generator, ticks)).items():
+            for name, value in _differences(draw(generator, ticks, mesh, batch)).items():
                 history.setdefault(name, []).append(value)
             progress((done + (trial + 1) / trials) / len(seeds))
         metrics = {name: sum(values) / len(values) for name, values in history.items()}
@@ -136,7 +139,7 @@ def compare(seeds: Sequence[int], progress: Progress, *, ticks: int, trials: int
 def _differences(case: Draw) -> dict[str, float]:
     true = by_autograd(case)
     true_3 = by_autograd(case, clamped=False)
-    start = torch.cat([case.inputs[0], case.inputs.new_zeros(BATCH, NEURONS - INPUTS)], dim=1)
+    start, inputs = _first_state(case), case.mesh.inputs
     equation_3 = partial(published.equation_3, ticks=len(case.inputs))
     as_published = by_tensor(case, published.algorithm_1, case.inputs)
     pairs = {
@@ -146,8 +149,8 @@ def _differences(case: Draw) -> dict[str, float]:
         "factored-32": (by_onward(case, "factored", torch.float32), true),
         "repaired": (by_tensor(case, published.algorithm_1_repaired, case.inputs), true),
         "published": (as_published, true),
-        "published-useful": ((as_published[0], as_published[1][:, INPUTS:]), (true[0], true[1][:, INPUTS:])),
-        "published-masked": ((as_published[0], _masked(as_published[1])), (true[0], _masked(true[1]))),
+        "published-useful": ((as_published[0], as_published[1][:, inputs:]), (true[0], true[1][:, inputs:])),
+        "published-masked": ((as_published[0], _masked(as_published[1], inputs)), (true[0], _masked(true[1], inputs))),
         "equation-3": (by_tensor(case, equation_3, start), true_3),
         "equation-3-onward": (by_onward_unclamped(case), true_3),
     }
@@ -160,11 +163,17 @@ def _differences(case: Draw) -> dict[str, float]:
     return found
 
 
-def _masked(gradient: Tensor) -> Tensor:
+def _first_state(case: Draw) -> Tensor:
+    """The first input, and nothing yet in the other neurons."""
+    batch, inputs = case.inputs[0].shape
+    return torch.cat([case.inputs[0], case.inputs.new_zeros(batch, case.mesh.neurons - inputs)], dim=1)
+
+
+def _masked(gradient: Tensor, inputs: int) -> Tensor:
     """What the published test compares: the rows and columns of the inputs set to zero."""
     masked = gradient.clone()
-    masked[:INPUTS, :] = 0
-    masked[:, :INPUTS] = 0
+    masked[:inputs, :] = 0
+    masked[:, :inputs] = 0
     return masked
 
 
@@ -226,7 +235,9 @@ def _against_paper(found: dict[int, Result]) -> Table:
 
 
 EXPERIMENTS = {
-    ticks: Experiment(f"mnn/numerical-test/ticks-{ticks}", partial(compare, ticks=ticks, trials=TRIALS), seeds=1)
+    ticks: Experiment(
+        f"mnn/numerical-test/ticks-{ticks}", partial(compare, mesh=MESH, batch=BATCH, ticks=ticks, trials=TRIALS), seeds=1
+    )
     for ticks in TICKS
 }
 

@@ -35,30 +35,30 @@ def algorithm_1(
     a: Float[Tensor, "n n"], inputs: Float[Tensor, "t b i"], activation: Activation
 ) -> tuple[State, Derivative]:
     """Give state and derivative by Algorithm 1 as published: inputs are clamped, their derivative is left stale."""
-    state = inputs.new_zeros(inputs.shape[1], len(a))
-    derivative = _nothing(state)
-    for clamped in inputs:
-        state = torch.cat([clamped, state[:, clamped.shape[1] :]], dim=1)
-        state, derivative = _tick(a, state, derivative, activation)
-    return state, derivative
+    return _clamped(a, inputs, activation, repaired=False)
 
 
 def algorithm_1_repaired(
     a: Float[Tensor, "n n"], inputs: Float[Tensor, "t b i"], activation: Activation
 ) -> tuple[State, Derivative]:
     """Give state and derivative by Algorithm 1 with its missing line: what is clamped does not depend on the weights."""
-    state = inputs.new_zeros(inputs.shape[1], len(a))
-    derivative = _nothing(state)
-    for clamped in inputs:
-        state = torch.cat([clamped, state[:, clamped.shape[1] :]], dim=1)
-        derivative[..., : clamped.shape[1]] = 0
-        state, derivative = _tick(a, state, derivative, activation)
-    return state, derivative
+    return _clamped(a, inputs, activation, repaired=True)
 
 
 def gradient(derivative: Derivative, error: Float[Tensor, "b o"]) -> Float[Tensor, "n n"]:
     """Contract with the derivative of the loss at the outputs, which are the last neurons."""
     return torch.einsum("bijo,bo->ij", derivative[..., -error.shape[1] :], error)
+
+
+def _clamped(a: Tensor, inputs: Tensor, activation: Activation, *, repaired: bool) -> tuple[Tensor, Tensor]:
+    state = inputs.new_zeros(inputs.shape[1], len(a))
+    derivative = _nothing(state)
+    for clamped in inputs:
+        state = torch.cat([clamped, state[:, clamped.shape[1] :]], dim=1)
+        if repaired:
+            derivative[..., : clamped.shape[1]] = 0
+        state, derivative = _tick(a, state, derivative, activation)
+    return state, derivative
 
 
 def _nothing(state: Tensor) -> Tensor:
