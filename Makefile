@@ -10,7 +10,7 @@ demo: $(READY)          ## train meshes forward-only on Iris and spirals, and wr
 	$(BIN)/onward demo
 
 test: check             ## all checks: format, lint, layers, types, tests
-	$(BIN)/pytest -m "not slow"
+	$(BIN)/pytest
 
 check: $(READY)         ## the checks that run no test
 	$(BIN)/ruff format --check .
@@ -19,7 +19,7 @@ check: $(READY)         ## the checks that run no test
 	$(BIN)/pyright
 
 soak: $(READY)          ## the long tests: reduced runs of the papers' tables, many random graphs
-	HYPOTHESIS_PROFILE=soak $(BIN)/pytest
+	HYPOTHESIS_PROFILE=soak $(BIN)/pytest -m "slow or not slow"
 
 bench: $(READY)         ## cost of the engines beside backpropagation and the published formulation
 	$(BIN)/python benchmarks/engines.py

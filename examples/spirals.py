@@ -6,8 +6,8 @@ python examples/spirals.py docs/images/spirals.png
 import sys
 from functools import partial
 
-import matplotlib.pyplot as plt
 import torch
+from matplotlib.figure import Figure
 
 from onward import ForwardOnly, MeshNet, Recipe, datasets, fit, graphs
 from onward.reports import draw_decision_regions, draw_graph
@@ -19,7 +19,8 @@ learner = ForwardOnly(net)
 decay = partial(torch.optim.lr_scheduler.CosineAnnealingLR, T_max=300)
 recipe = Recipe(partial(torch.optim.Adam, lr=0.03), epochs=300, batch=32, schedule=decay)
 
-figure, axes = plt.subplots(1, 4, figsize=(13, 3.3), layout="constrained")
+figure = Figure(figsize=(13, 3.3), layout="constrained")
+axes = figure.subplots(1, 4)
 moments = iter(zip((5, 40, 300), axes, strict=False))
 number, axis = next(moments)
 for epoch in fit(learner, data, recipe, generator=torch.Generator().manual_seed(0)):

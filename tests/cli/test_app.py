@@ -43,6 +43,12 @@ def test_explain_of_the_papers_mnist_net(capsys: pytest.CaptureFixture[str]) -> 
     assert "206 MB" in out
 
 
+def test_explain_counts_what_no_machine_could_hold(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = call(capsys, "explain", "layered:4-8-8-3", "--batch", str(10**15))
+    assert code == 0
+    assert " Z " in out
+
+
 def test_explain_reads_matrices_and_graphs(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     import networkx
     import scipy.sparse
@@ -105,7 +111,7 @@ def test_mistakes_end_in_one_sentence_and_exit_code_2(
         ("0,1\n1\n", "cannot be read as an adjacency matrix"),
         ("a,b\nc,d\n", "cannot be read as an adjacency matrix"),
         ("0,1,0\n0,0,1\n", "must be square, got shape (2, 3)"),
-        ("1,1\n0,0\n", "the edge 0 -> 0 (input 0 -> input 0) enters a clamped input"),
+        ("1,1\n0,0\n", "the edge 0 -> 0 enters a clamped input"),
         ("0,nan\n0,0\n", "holds nan at row 0, column 1"),
     ],
 )

@@ -1,12 +1,15 @@
 """Running does what is missing and no more, keeps what was finished, and stores what is needed to do it again."""
 
 import json
+import re
+import subprocess
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
 import pytest
 
+from onward.experiments import result
 from onward.experiments.result import load, path_of
 from onward.experiments.run import missing, run, stored
 from onward.experiments.spec import Experiment, Outcome, Progress
@@ -82,3 +85,26 @@ def test_numbers_that_are_not_finite_stay_valid_json(tmp_path: Path) -> None:
     bad = Experiment("bad", partial(trial, scale=float("nan")), seeds=1)
     list(run(bad, tmp_path))
     assert json.loads(path_of(tmp_path, "bad", 100).read_text())["metrics"]["value"] is None
+
+
+def test_commit_tells_of_changes_anywhere_in_the_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    package = tmp_path / "src" / "onward"
+    (package / "experiments").mkdir(parents=True)
+    (package / "kernels").mkdir()
+    for name in ("__init__.py", "experiments/result.py", "kernels/a.py"):
+        (package / name).write_text("")
+    monkeypatch.setattr(result, "__file__", str(package / "experiments" / "result.py"))
+    git = ["git", "-C", str(tmp_path), "-c", "user.name=a", "-c", "user.email=a@b.c"]
+    subprocess.run([*git, "init", "-q"], check=True)
+    assert result.commit() == "unknown", "a package that git does not track has no commit"
+    subprocess.run([*git, "add", "."], check=True)
+    subprocess.run([*git, "commit", "-qm", "first"], check=True)
+    clean = result.commit()
+    assert re.fullmatch(r"[0-9a-f]{40}", clean)
+    (package / "kernels" / "a.py").write_text("changed")
+    assert result.commit() == clean + "+"
+
+
+def test_results_are_readable_by_others(tmp_path: Path) -> None:
+    list(run(experiment(), tmp_path, [100]))
+    assert path_of(tmp_path, "group/name", 100).stat().st_mode & 0o444 == 0o444

@@ -200,21 +200,28 @@ def test_engines_equal_autograd_on_random_graphs(case: Case) -> None:
 
 
 def test_random_graphs_are_alive_often_enough_to_mean_something() -> None:
-    """Guard of the test above: among its cases most have a gradient that is not zero, and many a hidden neuron at work."""
-    alive, moving, count = 0, 0, 200
+    """Guard of the test above: of its kind of cases, most have a gradient that is not zero."""
+    moving, alive, count = 0, 0, 300
+    rng = np.random.default_rng(0)
+    acts, kinds = sorted(ACTIVATIONS), sorted(LOSSES)
     for seed in range(count):
-        rng = np.random.default_rng(seed)
-        mask = rng.random((9, 9)) < 0.4
-        mask[:, :3] = False
-        topology = Topology(3, 4, 2, *np.nonzero(mask), bias=True)
+        sizes = (int(rng.integers(1, 4)), int(rng.integers(0, 7)), int(rng.integers(1, 4)))
+        bits = [bool(bit) for bit in rng.integers(0, 2, 4)]
+        names = (str(rng.choice(acts)), str(rng.choice(acts)), str(rng.choice(kinds)))
+        density, ticks = float(rng.choice([0.15, 0.4, 0.8, 1.0])), int(rng.integers(1, 7))
+        case = Case(*sizes, bits[0], bits[1], density, ticks, False, *names, bits[3], seed)
+        topology = case.topology()
+        if not topology.edges:
+            continue
+        y = targets(case.loss, 4, topology.outputs, torch.Generator().manual_seed(seed))
         true = truth(
-            topology, normal(topology.edges, seed=seed), normal(4, 2, seed=seed), torch.tensor([0, 1, 0, 1]), 3,
-            hidden="relu", output="identity", loss="cross-entropy",
+            topology, 0.5 * normal(topology.edges, seed=seed), normal(4, topology.features, seed=seed + 1), y, ticks,
+            hidden=names[0], output=names[1], loss=names[2], every_tick=bits[3],
         )  # fmt: skip
-        alive += true.alive
         moving += bool(true.gradient.norm() > 1e-6)
-    assert alive > 0.9 * count
-    assert moving > 0.9 * count
+        alive += true.alive
+    assert moving > 0.6 * count
+    assert alive > 0.8 * count
 
 
 @pytest.mark.parametrize("engine", ENGINES)

@@ -1,5 +1,7 @@
 """A mesh holds weights and can be run; what does not fit is refused in one sentence."""
 
+import pickle
+
 import pytest
 import torch
 
@@ -86,6 +88,7 @@ MESH = graphs.mesh(2, 3, 2)
         (lambda: MeshNet(MESH, 2)(torch.zeros(2)), r"got \(2,\)"),
         (lambda: MeshNet(MESH, 2)(torch.zeros(4, 2).double()), "input is torch.float64 but the weights are torch.float32"),
         (lambda: MeshNet(MESH, 2)(torch.zeros(4, 2), torch.zeros(4, 4)), r"initial state of shape \(4, 5\), got \(4, 4\)"),
+        (lambda: MeshNet(MESH, 2)(torch.zeros(4, 0, 2)), "a sequence needs at least 1 tick, got 0"),
         (lambda: MeshNet(graphs.layered(2, [3], 1), 2)(torch.zeros(4, 1, 2)), "no input can reach output 0 within 1 tick"),
     ],
 )
@@ -111,3 +114,11 @@ def test_user_activation_with_its_slope() -> None:
     square = Activation("square", lambda z: z.square(), lambda z: 2 * z)
     net = MeshNet(graphs.layered(1, [], 1, bias=False), 1, output=square, weight=torch.tensor([3.0]))
     assert net(torch.tensor([[2.0]])).item() == 36.0
+
+
+@pytest.mark.parametrize("activation", ["relu", "tanh", "gelu"])
+def test_a_net_can_be_copied_to_another_process(activation: str) -> None:
+    net = MeshNet(MESH, 2, hidden=activation, output="identity")
+    again = pickle.loads(pickle.dumps(net))  # noqa: S301
+    x = torch.randn(3, 2)
+    torch.testing.assert_close(again(x), net(x), rtol=0, atol=0)

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import matplotlib.pyplot as plt
 import pytest
 
 from onward.experiments.run import missing, stored
@@ -25,7 +24,6 @@ def test_artefacts_render_complete_and_partial_results(name: str) -> None:
     assert any(isinstance(element, Table) and element.rows for element in artefact.render(found))
     partial = {key: value[:2] if k % 3 else [] for k, (key, value) in enumerate(found.items())}
     artefact.render(partial)
-    plt.close("all")
 
 
 def test_names_of_experiments_are_unique() -> None:
@@ -44,4 +42,3 @@ def test_table_1_prints_the_means_of_the_results() -> None:
     accuracies = [result.metrics["test_accuracy"] for result in found["mnn/table-1/sound/mesh-05"]]
     table = next(element for element in artefact.render(found) if isinstance(element, Table))
     assert table.rows[0][3].startswith(f"{sum(accuracies) / len(accuracies):.3f} ± ")
-    plt.close("all")

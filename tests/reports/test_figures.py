@@ -1,6 +1,5 @@
 """Drawings show what they are given."""
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
@@ -10,12 +9,6 @@ from matplotlib.patches import FancyArrowPatch
 from onward import graphs
 from onward.experiments.statistics import Mean
 from onward.reports import figures
-
-
-@pytest.fixture(autouse=True)
-def _closed_figures():
-    yield
-    plt.close("all")
 
 
 GRAPHS = {

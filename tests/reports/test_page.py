@@ -2,15 +2,16 @@
 
 from pathlib import Path
 
-import matplotlib.pyplot as plt
+
+from matplotlib.figure import Figure
 
 from onward.reports import page
 from onward.reports.artefact import Picture, Table, Text
 
 
 def elements() -> list:
-    figure, axes = plt.subplots(figsize=(2, 1))
-    axes.plot([0, 1])
+    figure = Figure(figsize=(2, 1))
+    figure.subplots().plot([0, 1])
     return [
         Text("## Part"),
         Text("With `code`, **weight** and <tags> & more."),

@@ -88,6 +88,14 @@ def test_best_weights_come_back_when_patience_runs_out() -> None:
     assert loss.item() == pytest.approx(best_loss, rel=1e-6)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_a_loss_that_stands_still_is_no_better(dtype: torch.dtype) -> None:
+    still = Recipe(partial(torch.optim.SGD, lr=0.0), epochs=40, patience=3)
+    for seed in range(4):
+        data_ = datasets.iris(seed).to(dtype)
+        assert len(list(fit(ForwardOnly(net(seed, dtype)), data_, still, generator=seeded(0)))) == 4
+
+
 def test_without_patience_the_last_weights_stay() -> None:
     long, short = ForwardOnly(net()), ForwardOnly(net())
     *_, last = fit(long, data(), Recipe(ADAM, epochs=4), generator=seeded(0))
@@ -145,6 +153,47 @@ def test_loss_that_is_not_finite_ends_training_with_a_sentence() -> None:
     both = ForwardOnly(MeshNet.stack([net(0), net(1)]))
     with pytest.raises(TrainingFailed, match=r"the loss of net [01] became"):
         list(fit(both, stack([data(0), data(1)]), wild, generator=[seeded(0), seeded(1)]))
+
+
+class Wild(torch.optim.Optimizer):
+    """Makes the first weights NaN after some steps; of a stack, trains the second net meanwhile."""
+
+    def __init__(self, parameters: object, spared_steps: int) -> None:
+        super().__init__(parameters, {})  # pyright: ignore[reportArgumentType]
+        self.spared_steps = spared_steps
+
+    @torch.no_grad()
+    def step(self, closure: object = None) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
+        self.spared_steps -= 1
+        weight = self.param_groups[0]["params"][0]
+        if weight.ndim > 1:
+            weight[1] -= 0.05 * weight.grad[1]
+        if self.spared_steps < 0:
+            weight[0] = torch.nan
+
+
+def test_weights_that_are_not_finite_end_training_even_after_the_last_step() -> None:
+    with pytest.raises(TrainingFailed, match="the weights are no longer finite in epoch 1"):
+        list(fit(ForwardOnly(net()), data(), Recipe(partial(Wild, spared_steps=0), 1), generator=seeded(0)))
+
+
+def test_a_net_that_has_stopped_may_run_wild() -> None:
+    """Net 0 stands still and stops, then turns to NaN; net 1 goes on undisturbed."""
+    learner = ForwardOnly(MeshNet.stack([net(0), net(1)]))
+    recipe = Recipe(partial(Wild, spared_steps=6), epochs=20, patience=3)
+    epochs = list(fit(learner, stack([data(0), data(1)]), recipe, generator=[seeded(0), seeded(1)]))
+    assert len(epochs) == 20
+    assert learner.net.weight.isfinite().all()
+
+
+def test_schedules_that_need_a_loss_get_one() -> None:
+    plateau = partial(torch.optim.lr_scheduler.ReduceLROnPlateau, patience=2)
+    list(fit(ForwardOnly(net()), data(), Recipe(ADAM, 5, schedule=plateau), generator=seeded(0)))
+
+
+def test_optimisers_that_need_the_loss_are_refused() -> None:
+    with pytest.raises(ValueError, match="LBFGS has to call the loss itself"):
+        next(fit(ForwardOnly(net()), data(), Recipe(torch.optim.LBFGS, 1), generator=seeded(0)))
 
 
 def test_mistakes_are_refused_before_training() -> None:

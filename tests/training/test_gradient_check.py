@@ -47,6 +47,16 @@ def test_large_nets_are_probed_at_some_edges() -> None:
     assert check_gradients(net, batch()).blocks[-1].finite_difference < 1e-7
 
 
+def test_every_block_is_probed() -> None:
+    """A wrong slope of the outputs shows in the smallest block beside a very large one."""
+    wrong = Activation("doubled slope", lambda z: z, lambda z: torch.full_like(z, 2.0))
+    net = MeshNet(graphs.mesh(1, 40, 1), 2, hidden="tanh", output=wrong, generator=torch.Generator().manual_seed(1))
+    found = check_gradients(net, (torch.ones(4, 1), torch.full((4, 1), 3.0)), "mean squared error")
+    by_name = {one.block: one for one in found.blocks}
+    assert by_name["input-output"].edges == 1
+    assert by_name["input-output"].finite_difference > 1e-6
+
+
 def test_mistakes_are_refused() -> None:
     net = MeshNet(graphs.mesh(3, 5, 2), 3)
     with pytest.raises(ValueError, match="label 2 is out of range"):

@@ -159,7 +159,7 @@ def report(
         source = provenance(artefact.name, artefact.source, found, missing)
         elements = artefact.render(found)
         page.to_html(artefact.title, source, elements, to / f"{artefact.name}.html")
-        written = page.to_markdown(artefact.title, source, artefact.render(found), to, artefact.name)
+        written = page.to_markdown(artefact.title, source, elements, to, artefact.name)
         console.print(f"{written.with_suffix('.html')}, {written}", soft_wrap=True)
 
 
@@ -167,12 +167,14 @@ def provenance(name: str, source: str, found: Mapping[str, Sequence[Result]], mi
     """Say which command, code and machine the numbers of a report come from."""
     results = [result for group in found.values() for result in group]
     commits = sorted({result.commit[:10] + ("+" if result.commit.endswith("+") else "") for result in results})
-    made = results[0].environment
+    machines = sorted(
+        {f"{made['processor']}, {made['cores']} cores; torch {made['torch']}" for made in (r.environment for r in results)}
+    )
     together = {(result.experiment, tuple(result.beside)): result.seconds for result in results}
     reduced = f" **Reduced: {missing} of the declared seeds are missing.**" if missing else ""
     return (
         f"{source}. Made by `onward run {name}` and `onward report {name}`; {len(results)} results, "
-        f"{sum(together.values()) / 60:.1f} minutes on {made['processor']}, {made['cores']} cores; torch {made['torch']}; "
+        f"{sum(together.values()) / 60:.1f} minutes on {' and '.join(machines)}; "
         f"commit {', '.join(commits)}.{reduced}"
     )
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-import matplotlib.pyplot as plt
 import torch
 from matplotlib.figure import Figure
 from rich.console import Console
@@ -157,7 +156,8 @@ def _pages(one: Trained) -> list[Element]:
 
 
 def _regions(one: Trained) -> Figure:
-    figure, axes = plt.subplots(1, len(one.snapshots), figsize=(3.1 * len(one.snapshots), 3.2), layout="constrained")
+    figure = Figure(figsize=(3.1 * len(one.snapshots), 3.2), layout="constrained")
+    axes = figure.subplots(1, len(one.snapshots))
     test, plane = one.data.test, list(one.problem.plane)
     for axis, (number, weight) in zip(axes, one.snapshots.items(), strict=True):
         net = one.learner.net.with_weight(weight)

@@ -163,8 +163,6 @@ def _cost(cost: Cost) -> tuple[str, str]:
 
 
 def _si(count: int) -> str:
-    value, units = float(count), iter(("", "k", "M", "G", "T", "P", "E"))
-    unit = next(units)
-    while value >= 1000:
-        value, unit = value / 1000, next(units)
-    return f"{value:.3g} {unit}"
+    units = ("", "k", "M", "G", "T", "P", "E", "Z", "Y")
+    power = min((len(str(count)) - 1) // 3, len(units) - 1)
+    return f"{count / 1000**power:.3g} {units[power]}"

@@ -7,6 +7,7 @@ given, the bias last), hidden (by position), outputs (as given), and brings the 
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -90,7 +91,7 @@ def from_networkx(
     """Read a networkx `DiGraph`: the topology, and the edges' `weight` if every edge has one (otherwise None).
 
     Inputs, outputs and bias are nodes; left out, they are read from the node attribute `kind` that `to_networkx`
-    writes. Nodes that are not simply numbered give the neurons their labels.
+    writes. The attribute `label`, or nodes that are not simply numbered, give the neurons their labels.
 
     Raises:
         ValueError: the graph is undirected or a multigraph, or a named node is not in it.
@@ -108,6 +109,7 @@ def from_networkx(
             if node not in place:
                 raise ValueError(f"{role} name the node {node!r}, which is not in the graph{suggest(node, nodes)}")
     ends = np.array([(place[s], place[t]) for s, t in graph.edges], dtype=np.int64).reshape(-1, 2)
+    labelled = all(label is not None for _, label in graph.nodes(data="label"))
     numbered = nodes == list(range(len(nodes)))
     topology, order = _arrange(
         ends[:, 0],
@@ -117,7 +119,11 @@ def from_networkx(
         [place[node] for node in outputs],
         None if bias is None else place[bias],
         clamped,
-        None if numbered else [str(graph.nodes[node].get("label", node)) for node in nodes],
+        [str(label) for _, label in graph.nodes(data="label")]
+        if labelled
+        else None
+        if numbered
+        else [str(n) for n in nodes],
     )
     weights = [weight for _, _, weight in graph.edges(data="weight")]
     if not weights or None in weights:
@@ -169,18 +175,25 @@ def _arrange(
     """Build the topology of edges at any positions; also give the order that sorts per-edge values to its edges."""
     fed = [int(position) for position in (*inputs, *([] if bias is None else [bias]))]
     read = [int(position) for position in outputs]
-    for position in (*fed, *read):
-        if not 0 <= position < size:
-            raise ValueError(f"input or output position {position} is outside the {size} neurons of the graph")
-        if (*fed, *read).count(position) > 1:
-            raise ValueError(f"position {position} is named twice among inputs, bias and outputs")
+    named, times = np.unique([*fed, *read], return_counts=True)
+    for position in named[(named < 0) | (named >= size)]:
+        raise ValueError(f"input or output position {position} is outside the {size} neurons of the graph")
+    for position in named[times > 1]:
+        raise ValueError(f"position {position} is named twice among inputs, bias and outputs")
+    for edge in np.flatnonzero(np.isin(columns, fed)) if clamped else []:
+        ends = (rows[edge], columns[edge]) if labels is None else (labels[rows[edge]], labels[columns[edge]])
+        raise ValueError(
+            f"the edge {ends[0]} -> {ends[1]} enters a clamped input, which is overwritten at every tick; leave such edges "
+            f"out, or make the inputs free neurons with clamped=False"
+        )
     rest = np.setdiff1d(np.arange(size), [*fed, *read])
     neurons = np.concatenate([np.array(fed, np.int64), rest, np.array(read, np.int64)])
     rank = np.empty(size, np.int64)
     rank[neurons] = np.arange(size)
     source, target = rank[rows], rank[columns]
-    named = None if labels is None else tuple(str(labels[neuron]) for neuron in neurons)
-    topology = Topology(
-        len(fed), len(rest), len(read), source, target, bias=bias is not None, clamped=clamped, labels=named
-    )
+    counts = (len(fed), len(rest), len(read))
+    topology = Topology(*counts, source, target, bias=bias is not None, clamped=clamped)
+    names = None if labels is None else tuple(str(labels[neuron]) for neuron in neurons)
+    if names is not None and names != tuple(topology.name(neuron) for neuron in range(size)):
+        topology = replace(topology, labels=names)
     return topology, np.lexsort((target, source))

@@ -15,8 +15,6 @@ import torch
 from onward.naming import suggest
 from onward.topology import Topology
 
-Pairs = Iterable[tuple[int, int]]
-
 PAPER_BLOCKS = ("input-hidden", "input-output", "hidden-hidden", "hidden-output")
 BLOCKS = (*PAPER_BLOCKS, "output-hidden", "output-output")
 
@@ -41,7 +39,8 @@ def cascade(features: int, hidden: int, outputs: int, *, bias: bool = True) -> T
     """A fully connected cascade: every neuron feeds all later hidden ones and all outputs. Ready after hidden+1 ticks."""
     _at_least_one(features=features, outputs=outputs)
     i, h, o = _ranges(features, hidden, outputs, bias)
-    later = ((a, b) for a in h for b in h if a < b)
+    every = _all_pairs(h, h)
+    later = every[every[:, 0] < every[:, 1]]
     return _topology(features, hidden, outputs, bias, [_all_pairs(i, [*h, *o]), later, _all_pairs(h, o)])
 
 
@@ -88,15 +87,15 @@ def random(
             raise ValueError(f"the density of {block} must be between 0 and 1, got {part}")
         sources, targets = (member[kind] for kind in block.split("-"))
         size = len(sources) * len(targets)
-        kept = torch.randperm(size, generator=generator)[: round(part * size)].tolist()
-        pairs.append([(sources[k // len(targets)], targets[k % len(targets)]) for k in kept])
+        kept = torch.randperm(size, generator=generator)[: round(part * size)].numpy()
+        pairs.append(np.stack([sources.start + kept // len(targets), targets.start + kept % len(targets)], axis=1))
     return _topology(features, hidden, outputs, bias, pairs)
 
 
-def _topology(features: int, hidden: int, outputs: int, bias: bool, pairs: Iterable[Pairs]) -> Topology:
+def _topology(features: int, hidden: int, outputs: int, bias: bool, pairs: Iterable[np.ndarray]) -> Topology:
     inputs = features + bias
     from_bias = _all_pairs([features] if bias else [], range(inputs, inputs + hidden + outputs))
-    edges = np.array([*from_bias, *(pair for part in pairs for pair in part)], dtype=np.int64).reshape(-1, 2)
+    edges = np.concatenate([from_bias, *pairs])
     return Topology(inputs, hidden, outputs, edges[:, 0], edges[:, 1], bias=bias)
 
 
@@ -105,8 +104,10 @@ def _ranges(features: int, hidden: int, outputs: int, bias: bool) -> tuple[range
     return range(features), range(first, first + hidden), range(first + hidden, first + hidden + outputs)
 
 
-def _all_pairs(sources: Iterable[int], targets: Sequence[int]) -> list[tuple[int, int]]:
-    return [(s, t) for s in sources for t in targets]
+def _all_pairs(sources: Sequence[int], targets: Sequence[int]) -> np.ndarray:
+    """Every source with every target: an array of two columns."""
+    ends = np.meshgrid(np.array(sources, np.int64), np.array(targets, np.int64), indexing="ij")
+    return np.stack(ends, axis=-1).reshape(-1, 2)
 
 
 def _at_least_one(**counts: int) -> None:

@@ -33,6 +33,18 @@ class Activation(NamedTuple):
         return bool(self.function(torch.zeros(1, dtype=torch.float64)).item() == 0)
 
 
+def _identity(z: Tensor) -> Tensor:
+    return z
+
+
+def _relu_slope(z: Tensor) -> Tensor:
+    return (z > 0).to(z.dtype)
+
+
+def _tanh_slope(z: Tensor) -> Tensor:
+    return 1 - torch.tanh(z).square()
+
+
 def _sigmoid_slope(z: Tensor) -> Tensor:
     s = torch.sigmoid(z)
     return s * (1 - s)
@@ -43,9 +55,9 @@ def _gelu_slope(z: Tensor) -> Tensor:
     return torch.special.ndtr(z) + z * torch.exp(-0.5 * z.square()) / math.sqrt(2 * math.pi)
 
 
-identity = Activation("identity", lambda z: z, torch.ones_like)
-relu = Activation("relu", torch.relu, lambda z: (z > 0).to(z.dtype))
-tanh = Activation("tanh", torch.tanh, lambda z: 1 - torch.tanh(z).square())
+identity = Activation("identity", _identity, torch.ones_like)
+relu = Activation("relu", torch.relu, _relu_slope)
+tanh = Activation("tanh", torch.tanh, _tanh_slope)
 sigmoid = Activation("sigmoid", torch.sigmoid, _sigmoid_slope)
 gelu = Activation("gelu", torch.nn.functional.gelu, _gelu_slope)
 
@@ -62,16 +74,21 @@ def find(activation: Activation | str) -> Activation:
     return ACTIVATIONS[activation]
 
 
+class _SideBySide(NamedTuple):
+    """A function of the last axis in two parts: the neurons before the last `outputs`, and those."""
+
+    hidden: Callable[[Tensor], Tensor]
+    output: Callable[[Tensor], Tensor]
+    outputs: int
+
+    def __call__(self, z: Tensor) -> Tensor:
+        return torch.cat([self.hidden(z[..., : -self.outputs]), self.output(z[..., -self.outputs :])], dim=-1)
+
+
 def side_by_side(hidden: Activation, output: Activation, outputs: int) -> Activation:
     """Join two activations: `output` acts on the last `outputs` neurons of the last axis, `hidden` on those before."""
     if hidden == output:
         return hidden
-
-    def joined(of_hidden: Callable[[Tensor], Tensor], of_output: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
-        def apply(z: Tensor) -> Tensor:
-            return torch.cat([of_hidden(z[..., :-outputs]), of_output(z[..., -outputs:])], dim=-1)
-
-        return apply
-
-    name = f"{hidden.name}, outputs {output.name}"
-    return Activation(name, joined(hidden.function, output.function), joined(hidden.slope, output.slope))
+    function = _SideBySide(hidden.function, output.function, outputs)
+    slope = _SideBySide(hidden.slope, output.slope, outputs)
+    return Activation(f"{hidden.name}, outputs {output.name}", function, slope)

@@ -64,7 +64,7 @@ def gradient(carried: Factors, error: Float[Tensor, "*nets b o"], wiring: Wiring
 def jacobian(carried: Factors, wiring: Wiring) -> Float[Tensor, "*nets b o e"]:
     """Derivative of every output with respect to every weight."""
     outputs = wiring.outputs
-    own = torch.zeros_like(carried.newest[..., :1]).repeat_interleave(wiring.free, -1)
+    own = carried.newest.new_zeros(*carried.newest.shape[:-1], wiring.free)
     own[..., -outputs:] = carried.newest[..., -outputs:]
     last = torch.diag_embed(own)[..., -outputs:].unsqueeze(0)
     spread = last if carried.spread is None else torch.cat([carried.spread[..., -outputs:], last])

@@ -45,10 +45,22 @@ class Loss:
         axes = outputs.ndim - self.classes
         return target.select(outputs.ndim - 1, tick) if target.ndim > axes else target
 
-    def check_target(self, target: Tensor, outputs: int) -> None:
-        """Refuse targets that this loss cannot read: `ValueError` with the offending value."""
+    def check_ticks(self, target: Tensor, outputs: Tensor, ticks: int) -> None:
+        """Refuse targets whose tick axis is not as long as the run: `ValueError`."""
+        axis = outputs.ndim - 1
+        if target.ndim > outputs.ndim - self.classes and target.shape[axis] != ticks:
+            raise ValueError(f"targets for {target.shape[axis]} ticks were given, but the net runs {ticks}")
+
+    def check_target(self, target: Tensor, shape: tuple[int, ...]) -> None:
+        """Refuse targets that this loss cannot read, for outputs of a shape (`*nets b o`): `ValueError`."""
+        *lead, outputs = shape
+        own = [] if self.classes else [outputs]
+        forms = [[*lead, *own], [*lead, *target.shape[len(lead) : len(lead) + 1], *own]]  # the second with a tick axis
+        if list(target.shape) not in forms:
+            expected = "x".join(str(size) for size in forms[0])
+            raise ValueError(f"{self.name} takes targets of shape {expected}, got {tuple(target.shape)}")
         if self.classes:
-            if target.is_floating_point():
+            if target.is_floating_point() or target.dtype == torch.bool:
                 raise ValueError(f"{self.name} takes class numbers (int64), got {target.dtype}")
             wrong = target[(target < 0) | (target >= outputs)]
             if wrong.numel():
@@ -56,8 +68,8 @@ class Loss:
                     f"label {wrong[0].item()} is out of range: {outputs} outputs take labels 0 to {outputs - 1}"
                 )
         else:
-            if target.shape[-1:] != (outputs,):
-                raise ValueError(f"{self.name} takes {outputs} target values an example, got shape {tuple(target.shape)}")
+            if not target.is_floating_point():
+                raise ValueError(f"{self.name} takes floating-point targets, got {target.dtype}")
             if not target.isfinite().all():
                 raise ValueError(f"targets must be finite, got {target[~target.isfinite()][0].item()}")
 
@@ -95,7 +107,7 @@ def _cross_entropy(outputs: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
     try:
         picked = log_p.gather(-1, index)
     except RuntimeError:
-        cross_entropy.check_target(labels, outputs.shape[-1])
+        cross_entropy.check_target(labels, tuple(outputs.shape))
         raise
     error = log_p.detach().exp()
     error.scatter_add_(-1, index, error.new_full((1,), -1).expand(index.shape))
@@ -112,7 +124,7 @@ def _mean_squared_error(outputs: Tensor, target: Tensor) -> tuple[Tensor, Tensor
 def _binary_cross_entropy(outputs: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
     """-t log s(y) - (1 - t) log s(-y) averaged over examples and outputs; derivative (s(y) - t) / (b o)."""
     count = outputs.shape[-1] * outputs.shape[-2]
-    value = torch.nn.functional.softplus(outputs) - target * outputs
+    value = torch.nn.functional.binary_cross_entropy_with_logits(outputs, target, reduction="none")
     return value.sum((-1, -2)) / count, (torch.sigmoid(outputs.detach()) - target) / count
 
 

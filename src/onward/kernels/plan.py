@@ -55,8 +55,9 @@ def plan(topology: Topology, ticks: int, batch: int, *, itemsize: int = 4) -> Pl
     products = sum(range(full)) * 2 * batch * f**3 + max(ticks - 2, 0) * 2 * batch * f * f * o
     scalings = sum(range(1, full + 1)) * 2 * batch * f * f + final * (ticks - 1) * 2 * batch * f * o
     meeting = 2 * ticks * batch * (n * f + f * o)
-    held = full * f * f + (ticks - 1) * f * o
-    factored = Cost(run + products + scalings + meeting, itemsize * batch * (held + ticks * (n + f)))
+    old, new = max(full - 1, 0) * f * f, full * f * f  # spread factors before and after the last full tick
+    held = max(old + new, new + (ticks - 1) * f * o)
+    factored = Cost(run + products + scalings + meeting, itemsize * batch * (held + ticks * n + f))
 
     published = Cost(2 * ticks * batch * n**2 * (n**2 + n), 2 * itemsize * batch * n**3)
     backprop = Cost(3 * run, itemsize * batch * ticks * (n + f))

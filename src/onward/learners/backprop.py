@@ -35,12 +35,13 @@ class Backprop(AbstractLearner):
             values = []
             for k in ticks:
                 outputs = states[..., k, :]
+                self.loss.check_ticks(y, outputs, states.shape[-2])
                 values.append(self.loss(outputs, self.loss.at_tick(y, k, outputs))[0])
             value = torch.stack(values).mean(0)
             gradients = torch.autograd.grad(value.sum(), list(parameters.values()))
         yield Credit(value.detach(), dict(zip(parameters, gradients, strict=True)))
 
     @torch.no_grad()
-    def scores(self, x: Float[Tensor, "..."]) -> Float[Tensor, "*nets b o"]:
+    def scores(self, x: Float[Tensor, "..."], initial: Float[Tensor, "..."] | None = None) -> Float[Tensor, "*nets b o"]:
         """Give the outputs of the last tick."""
-        return self.net(x)
+        return self.net(x, initial)

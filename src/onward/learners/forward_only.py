@@ -49,13 +49,15 @@ class ForwardOnly(AbstractLearner):
         yield Credit(loss, {"net.weight": gradient})
 
     @torch.no_grad()
-    def scores(self, x: Float[Tensor, "..."]) -> Float[Tensor, "*nets b o"]:
+    def scores(self, x: Float[Tensor, "..."], initial: Float[Tensor, "..."] | None = None) -> Float[Tensor, "*nets b o"]:
         """Give the outputs of the last tick."""
-        return self.net(x)
+        return self.net(x, initial)
 
-    def jacobian(self, x: Float[Tensor, "..."]) -> Float[Tensor, "*nets b o e"]:
+    def jacobian(
+        self, x: Float[Tensor, "..."], initial: Float[Tensor, "..."] | None = None
+    ) -> Float[Tensor, "*nets b o e"]:
         """Give the derivative of every output of the last tick with respect to every weight."""
-        clamped, state = self.net.drive(x)
+        clamped, state = self.net.drive(x, initial)
         engine = self._engine(len(clamped), state.shape[-2])
         return forward_only.outputs_and_jacobian(
             self.net.weight, self.net.wiring, clamped, state, self.net.activation, engine

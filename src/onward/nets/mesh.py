@@ -69,6 +69,7 @@ class MeshNet(nn.Module):
         if ticks < 1:
             raise ValueError(f"a mesh needs at least 1 tick, got {ticks}")
         reach.check_outputs(topology, ticks)
+        self._long_enough = {ticks}  # numbers of ticks after which an input has reached every output
         self.topology = topology
         self.ticks = ticks
         self.hidden = activations.find(hidden)
@@ -152,8 +153,11 @@ class MeshNet(nn.Module):
             clamped = x.expand(self.ticks, *x.shape)
         else:
             clamped = x.movedim(nets + 1, 0)
-            if len(clamped) != self.ticks:
-                reach.check_outputs(topology, max(len(clamped), 1))
+            if len(clamped) not in self._long_enough:
+                if not len(clamped):
+                    raise ValueError("a sequence needs at least 1 tick, got 0")
+                reach.check_outputs(topology, len(clamped))
+                self._long_enough.add(len(clamped))
         if not topology.clamped:
             if x.ndim != nets + 2:
                 raise ValueError("free inputs take their data as the initial state, so a sequence cannot be given")

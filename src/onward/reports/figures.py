@@ -7,11 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-import matplotlib as mpl
-
-mpl.use("agg", force=False)
-
-import matplotlib.pyplot as plt
 import numpy as np
 import torch
 from matplotlib.axes import Axes
@@ -168,7 +163,7 @@ def draw_curves(
 
 
 def draw_means(
-    arms: Mapping[str, Mapping[int, Mean]], *, x: str, y: str, axes: Axes | None = None, joined: bool = True
+    arms: Mapping[str, Mapping[int, Mean]], *, x: str, y: str, axes: Axes | None = None
 ) -> Figure:
     """Draw means with their 95 % intervals against a number, one colour an arm; arms stand a little apart."""
     axes = _axes(axes, (7.2, 4.2))
@@ -176,9 +171,8 @@ def draw_means(
         places = np.array(list(points)) + 0.12 * (k - (len(arms) - 1) / 2)
         middle = [mean.value for mean in points.values()]
         half = [0.0 if np.isnan(mean.half) else mean.half for mean in points.values()]
-        style = "o-" if joined else "o"
         colour = "#333333" if k >= len(CLASSES) else CLASSES[k]
-        axes.errorbar(places, middle, half, fmt=style, ms=4, lw=1.2, capsize=2, color=colour, label=name)
+        axes.errorbar(places, middle, half, fmt="o-", ms=4, lw=1.2, capsize=2, color=colour, label=name)
     axes.set(xlabel=x, ylabel=y, xticks=sorted({place for points in arms.values() for place in points}))
     _plain(axes)
     axes.legend(frameon=False, fontsize=8.5)
@@ -188,7 +182,7 @@ def draw_means(
 def _axes(axes: Axes | None, size: tuple[float, float]) -> Axes:
     if axes is not None:
         return axes
-    return plt.subplots(figsize=size, layout="constrained")[1]
+    return Figure(figsize=size, layout="constrained").subplots()
 
 
 def _figure(axes: Axes) -> Figure:

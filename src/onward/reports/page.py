@@ -9,8 +9,6 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-import matplotlib.pyplot as plt
-
 from onward.reports.artefact import Element, Picture, Table, Text
 
 STYLE = """
@@ -78,7 +76,6 @@ def to_html(title: str, source: str, elements: Sequence[Element], path: Path) ->
 def _png(picture: Picture) -> bytes:
     buffer = io.BytesIO()
     picture.figure.savefig(buffer, format="png", dpi=144, metadata={"Software": None})
-    plt.close(picture.figure)
     return buffer.getvalue()
 
 

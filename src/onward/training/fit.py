@@ -110,7 +110,7 @@ def fit(
     outputs = learner.scores(first)
     for split in (data.train, data.validation):
         if split is not None:
-            learner.loss.check_target(split.y, outputs.shape[-1])
+            learner.loss.check_target(split.y, (*split.nets, len(split), outputs.shape[-1]))
     parameters = dict(learner.named_parameters())
     optimiser = recipe.optimiser(parameters.values())
     if isinstance(optimiser, torch.optim.LBFGS):

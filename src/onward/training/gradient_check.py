@@ -22,7 +22,7 @@ from onward.learners.forward_only import ForwardOnly
 from onward.nets.mesh import MeshNet
 
 STEP = 1e-6  # of the central differences; their own error is about 1e-9 of the gradient
-PROBES = 200  # edges at most that finite differences are taken of
+PROBES = 25  # edges a block, at most, that finite differences are taken of
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ def check_gradients(
         net: one mesh (not a stack).
         batch: inputs and targets, as for a learner.
         loss: read at the last tick or at every one.
-        generator: picks the edges for finite differences where there are more than `PROBES`.
+        generator: picks the edges for finite differences in blocks that have more than `PROBES`.
 
     Raises:
         ValueError: a stack of nets, or data that do not fit the net.
@@ -108,11 +108,13 @@ def check_gradients(
     loss = losses.find(loss)
     exact = net.with_weight(net.weight.detach().double())
     x, y = batch[0].double(), batch[1].double() if batch[1].is_floating_point() else batch[1]
-    loss.check_target(y, net.topology.outputs)
+    loss.check_target(y, (len(x), net.topology.outputs))
     true = next(Backprop(exact, loss).credit(x, y)).gradients["net.weight"]
     ours = {name: next(ForwardOnly(exact, loss, engine=name).credit(x, y)).gradients["net.weight"] for name in ENGINES}
     generator = torch.Generator().manual_seed(0) if generator is None else generator
-    probed = torch.randperm(net.topology.edges, generator=generator)[:PROBES].numpy()
+    probed = np.concatenate(
+        [edges[torch.randperm(len(edges), generator=generator)[:PROBES].numpy()] for edges in net.topology.blocks.values()]
+    )
     differences = _finite_differences(exact, loss, x, y, probed)
     whole = max(true.norm().item(), np.finfo(np.float64).tiny)
     blocks = []

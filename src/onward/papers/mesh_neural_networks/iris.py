@@ -6,6 +6,8 @@ import warnings
 from collections.abc import Sequence
 from functools import partial
 
+from matplotlib.figure import Figure
+
 from onward import graphs
 from onward.experiments.cross_validation import cuts, train_cross_validated
 from onward.experiments.result import Result
@@ -177,9 +179,8 @@ def render(results: Results) -> list[Element]:
 
 
 def _figure_6(meshes: dict[str, Sequence[Result]], published: Sequence[Result]) -> Picture:
-    import matplotlib.pyplot as plt
-
-    figure, axes = plt.subplots(1, 2, figsize=(9, 3.4), layout="constrained")
+    figure = Figure(figsize=(9, 3.4), layout="constrained")
+    axes = figure.subplots(1, 2)
     arms = {"as published": published, **{f"sound, {name}": ours for name, ours in meshes.items() if ours}}
     for axis, (measure, words) in zip(
         axes, (("loss", "training loss"), ("train_accuracy", "training accuracy")), strict=True
