@@ -26,7 +26,7 @@ class Topology:
     """A directed graph of neurons, ordered inputs, hidden, outputs; its edges are the parameters of a mesh.
 
     The functions of `onward.graphs` build the common ones. Two topologies are equal if they have the same neurons and
-    the same edges, in whatever order those were given.
+    the same edges, in whatever order those were given. `dataclasses.replace(topology, clamped=False)` frees the inputs.
 
     Attributes:
         inputs: number of input neurons, the bias included.
@@ -160,11 +160,11 @@ class Topology:
         return f"{s} -> {t} ({self.name(s)} -> {self.name(t)})"
 
     def __str__(self) -> str:
-        inputs = f"{self.features} inputs" + (" + bias" if self.bias else "")
+        inputs = _counted(self.features, "input") + (" + bias" if self.bias else "")
         dynamics = "" if self.clamped else ", inputs free (equation 3)"
         return (
-            f"Topology: {self.neurons} neurons ({inputs}, {self.hidden} hidden, {self.outputs} outputs), "
-            f"{self.edges} edges, density {self.density:.2f}{dynamics}"
+            f"Topology: {self.neurons} neurons ({inputs}, {self.hidden} hidden, {_counted(self.outputs, 'output')}), "
+            f"{_counted(self.edges, 'edge')}, density {self.density:.2f}{dynamics}"
         )
 
     def __repr__(self) -> str:
@@ -179,6 +179,10 @@ class Topology:
 
     def __hash__(self) -> int:
         return hash(self._identity())
+
+
+def _counted(count: int, thing: str) -> str:
+    return f"{count} {thing}" + ("" if count == 1 else "s")
 
 
 def _neuron_numbers(name: str, values: Any) -> np.ndarray:

@@ -61,7 +61,7 @@ def test_explain_reads_matrices_and_graphs(capsys: pytest.CaptureFixture[str], t
     for name in ("a.csv", "a.npy", "a.npz"):
         code, out, _ = call(capsys, "explain", name, "--inputs", "0", "--outputs", "2", "--bias", "3")
         assert code == 0
-        assert "4 neurons (1 inputs + bias, 1 hidden, 1 outputs), 3 edges" in out
+        assert "4 neurons (1 input + bias, 1 hidden, 1 output), 3 edges" in out
     networkx.write_graphml(networkx.DiGraph([("in", "out")]), "g.graphml")
     code, out, _ = call(capsys, "explain", "g.graphml", "--inputs", "in", "--outputs", "out", "--ticks", "1")
     assert code == 0
@@ -88,6 +88,9 @@ def test_explain_draws(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> No
         (("explain", "mesh:2-5-2", "--activation", "sigmoidal"), "did you mean 'sigmoid'"),
         (("explain", "mesh:2-5-2", "--draw", "net.doc"), "written as .svg, .png, .pdf, got 'net.doc'"),
         (("explain", "mesh:2-5-2", "--ticks", "many"), "Invalid value for '--ticks'"),
+        (("explain", "mesh:2-5-2@0.5"), "only a random mesh takes a density, got 'mesh:2-5-2@0.5'"),
+        (("explain", "mesh:2-5-2", "--free"), "--free is for files"),
+        (("explain", "mesh:2-5-2", "--inputs", "0"), "--inputs is for files"),
         (("run", "tabel-1"), "unknown artefact or experiment 'tabel-1'.*did you mean 'table-1'"),
         (("report", "iris"), "no results of iris are stored under results; `onward run iris` makes them"),
         (("report", "irsi"), "unknown artefact 'irsi'.*did you mean 'iris'"),
@@ -123,6 +126,42 @@ def test_bad_files_end_in_one_sentence_and_exit_code_2(
     assert code == 2
     assert words in err
     assert len(err.splitlines()) == 1
+
+
+@pytest.mark.parametrize("content", [np.array(["a", "b"]), np.array([[None]]), np.zeros(0)])
+def test_arrays_that_are_no_matrices_end_in_one_sentence(capsys: pytest.CaptureFixture[str], content: np.ndarray) -> None:
+    np.save("bad.npy", content, allow_pickle=True)
+    code, _, err = call(capsys, "explain", "bad.npy", "--inputs", "0", "--outputs", "1")
+    assert code == 2
+    assert len(err.splitlines()) == 1
+    assert "unsafe" not in err
+
+
+@pytest.mark.parametrize("name", ["bad.npy", "bad.npz", "bad.csv", "bad.graphml"])
+def test_empty_and_foreign_files_end_in_one_sentence(capsys: pytest.CaptureFixture[str], name: str) -> None:
+    for content in (b"", b"\x00\x01rubbish"):
+        Path(name).write_bytes(content)
+        code, _, err = call(capsys, "explain", name, "--inputs", "0", "--outputs", "1")
+        assert code == 2
+        assert len(err.splitlines()) == 1, err
+
+
+def test_results_that_cannot_be_stored_are_known_before_anything_runs(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("taken").write_text("a file")
+    code, _, err = call(capsys, "run", "mnn/table-1/sound/mesh-05", "--results", "taken")
+    assert code == 2
+    assert "results cannot be stored under taken" in err
+
+
+def test_stopping_says_what_is_kept(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    def stop(*arguments: object) -> Path:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("onward.cli.demo.demonstrate", stop)
+    code, _, err = call(capsys, "demo")
+    assert (code, err) == (130, "onward: stopped; what was finished is stored")
 
 
 def test_failed_training_ends_in_exit_code_1(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -59,6 +59,12 @@ def test_what_is_stored_is_not_run_again(tmp_path: Path) -> None:
     assert [result.seed for result in stored(experiment(), tmp_path)] == [100, 101, 102, 103, 104]
 
 
+def test_seeds_beyond_those_declared_are_stored_and_shown(tmp_path: Path) -> None:
+    list(run(experiment(), tmp_path, [100, 107]))
+    assert [one.seed for one in stored(experiment(), tmp_path)] == [100, 107]
+    assert missing(experiment(), tmp_path) == [101, 102, 103, 104]
+
+
 def test_a_changed_spec_is_run_anew(tmp_path: Path) -> None:
     list(run(experiment(), tmp_path))
     assert missing(experiment(scale=3.0), tmp_path) == [100, 101, 102, 103, 104]

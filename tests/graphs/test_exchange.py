@@ -67,6 +67,16 @@ def test_labels_survive_a_round_trip_through_networkx() -> None:
     assert graphs.from_networkx(graphs.to_networkx(named))[0] == named
 
 
+def test_free_inputs_survive_a_round_trip_through_networkx() -> None:
+    free = graphs.from_mask(np.ones((4, 4)), [0], [3], clamped=False)
+    assert graphs.from_networkx(graphs.to_networkx(free))[0] == free
+
+
+def test_masks_may_be_sparse() -> None:
+    mask = np.triu(np.ones((4, 4)), 1)
+    assert graphs.from_mask(scipy.sparse.csr_array(mask), [0], [3]) == graphs.from_mask(mask, [0], [3])
+
+
 def test_equation_3_keeps_edges_into_inputs() -> None:
     found = graphs.from_mask(np.ones((4, 4)), [0], [3], clamped=False)
     assert found.edges == 16
@@ -82,6 +92,12 @@ def test_equation_3_keeps_edges_into_inputs() -> None:
         (lambda: graphs.from_mask(np.eye(3, k=1), [2], [0], labels=list("abc")), "the edge b -> c enters a clamped"),
         (lambda: graphs.from_mask(np.eye(3), [0], [7]), "position 7 is outside the 3 neurons"),
         (lambda: graphs.from_mask(np.eye(3), [0, 1], [1]), "position 1 is named twice"),
+        (lambda: graphs.from_mask(np.array([[0, np.nan], [0, 0]]), [0], [1]), "mask must be finite, got nan"),
+        (lambda: graphs.from_mask(np.array([["a", "b"], ["", ""]]), [0], [1]), "must hold numbers, got <U1"),
+        (
+            lambda: graphs.from_networkx(networkx.DiGraph([("a", "b", {"weight": np.inf})]), ["a"], ["b"]),
+            "the edge a -> b has the weight inf",
+        ),
         (lambda: graphs.from_adjacency(np.diag([0, np.nan, 1]), [0], [2]), "holds nan at row 1, column 1"),
         (
             lambda: graphs.from_networkx(networkx.Graph([(0, 1)]), [0], [1]),  # pyright: ignore[reportArgumentType]

@@ -72,6 +72,15 @@ def test_scores_have_one_column_a_class_and_no_history(learner: AbstractLearner)
     assert not scores.requires_grad
 
 
+@pytest.mark.parametrize("y", [Y[:3], Y[:, None], Y.double(), torch.stack([Y, Y], 1)], ids=lambda y: str(tuple(y.shape)))
+def test_targets_that_do_not_fit_the_batch_are_refused(learner: AbstractLearner, y: torch.Tensor) -> None:
+    with pytest.raises((ValueError, RuntimeError)) as refused:
+        list(learner.credit(X, y))
+    if y.dtype == torch.int64:
+        assert refused.type is ValueError
+        assert "takes targets of shape 12" in str(refused.value)
+
+
 def test_learners_learn(learner: AbstractLearner) -> None:
     data = Dataset("signs", Split(X, Y), Split(X, Y))
     recipe = Recipe(partial(torch.optim.Adam, lr=0.05), epochs=60)

@@ -71,3 +71,26 @@ def test_spirals_turn_a_little_over_twice() -> None:
 def test_moving_to_another_dtype_keeps_labels_whole() -> None:
     data = datasets.iris(0).to(torch.float64)
     assert (data.train.x.dtype, data.train.y.dtype) == (torch.float64, torch.int64)
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "words"),
+    [
+        (np.zeros((100, 2)), np.zeros(60, int), r"a class for each, got shapes \(100, 2\) and \(60,\)"),
+        (np.zeros((8, 2)), np.array([0.2, 0.9] * 4), "classes must be whole numbers, got float64"),
+        (np.where(np.eye(8, 2), np.nan, 0), np.repeat([0, 1], 4), "got nan at row 0, column 0"),
+        (np.zeros((9, 2)), np.array([0] * 8 + [7]), "class 7 has 1 examples"),
+    ],
+)
+def test_tables_that_cannot_be_parted_are_refused(x: np.ndarray, y: np.ndarray, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        partition("bad", x, y, seed=0)
+
+
+def test_parts_must_be_parts() -> None:
+    with pytest.raises(ValueError, match="between 0 and 1, got 1.5 and 0.2"):
+        partition("bad", np.zeros((20, 2)), np.repeat([0, 1], 10), seed=0, test=1.5)
+
+
+def test_printing_data_is_short() -> None:
+    assert len(str(datasets.spirals(0))) < 400

@@ -20,7 +20,7 @@ from onward.papers.registry import ARTEFACTS, find
 from onward.reports import page
 from onward.training.fit import TrainingFailed
 
-INPUT_ERROR, TRAINING_FAILED = 2, 1
+INPUT_ERROR, TRAINING_FAILED, INTERRUPTED = 2, 1, 130
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
@@ -37,11 +37,8 @@ def run(arguments: Sequence[str]) -> int:
     """Run one command; give its exit code."""
     try:
         code = typer.main.get_command(app).main(list(arguments), prog_name="onward", standalone_mode=False)
-    except typer.Abort:
-        return 130
-    except KeyboardInterrupt:
-        _complain("stopped; what was finished is stored")
-        return 130
+    except (typer.Abort, KeyboardInterrupt):
+        code = INTERRUPTED
     except TrainingFailed as failure:
         _complain(str(failure))
         return TRAINING_FAILED
@@ -53,6 +50,8 @@ def run(arguments: Sequence[str]) -> int:
             _complain(error.format_message())  # pyright: ignore[reportAttributeAccessIssue]
             return INPUT_ERROR
         raise
+    if code == INTERRUPTED:  # the command-line library turns an interruption into this code itself
+        _complain("stopped; what was finished is stored")
     return code if isinstance(code, int) else 0
 
 
@@ -93,8 +92,15 @@ def explain(
     from onward.cli import topologies
 
     if ":" in topology and not Path(topology).exists():
+        for option, given in (("--inputs", inputs), ("--outputs", outputs), ("--bias", bias), ("--free", free)):
+            if given:
+                raise ValueError(f"{option} is for files; {topology!r} says itself what its neurons are")
         found = topologies.parse(topology, bias=not no_bias, seed=seed)
     else:
+        if no_bias:
+            raise ValueError(
+                "--no-bias is for kinds like mesh:2-5-2; of a file, --bias names the constant input if it has one"
+            )
         found = topologies.read(Path(topology), inputs, outputs, bias, clamped=not free)
     topologies.explain(found, ticks, batch, activation, console)
     if draw is not None:

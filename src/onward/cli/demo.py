@@ -28,6 +28,7 @@ from onward.training.gradient_check import GradientCheck, check_gradients
 from onward.training.metrics import accuracy
 
 TICKS = 3
+BEST = -1  # in place of an epoch's number: the one that validation chose
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,7 @@ PROBLEMS = (
 def demonstrate(folder: Path, seed: int, console: Console) -> Path:
     """Train, check, print a table and write the page; give the page's path."""
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[says]}"), TimeElapsedColumn())
+    folder.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(1)  # so small a net gains nothing from a second thread, and a busy machine loses a lot by it
     trained = []
     with Progress(*columns, console=console) as bars:
@@ -113,10 +115,11 @@ def _train(problem: Problem, seed: int, tell: Callable[[Epoch], None]) -> Traine
     began = time.perf_counter()
     for epoch in fit(learner, data, recipe, generator=torch.Generator().manual_seed(seed)):
         epochs.append(epoch)
-        if epoch.number in (problem.epochs // 40, problem.epochs // 8, problem.epochs):
+        if epoch.number in (problem.epochs // 40, problem.epochs // 8):
             snapshots[epoch.number] = net.weight.detach().clone()
         tell(epoch)
     seconds = time.perf_counter() - began
+    snapshots[BEST] = net.weight.detach().clone()
     right = accuracy(learner.scores(data.test.x), data.test.y).item()
     check = check_gradients(net, (data.test.x, data.test.y))
     return Trained(problem, data, learner, epochs, snapshots, check, right, seconds)
@@ -167,7 +170,7 @@ def _regions(one: Trained) -> Figure:
             x[:, plane] = points
             return net(x)
 
-        title = "before training" if number == 0 else f"after {number} epochs"
+        title = {0: "before training", BEST: "at the best epoch"}.get(number, f"after {number} epochs")
         figures.draw_decision_regions(scores, test.x[:, plane], test.y, axis, title=title)
     return figure
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 import torch
@@ -30,6 +31,8 @@ def parse(word: str, *, bias: bool, seed: int) -> Topology:
         features, *hidden, outputs = (int(size) for size in sizes.split("-"))
     except ValueError:
         raise ValueError(f"expected sizes like 2-5-2 (features, hidden, outputs) in {word!r}, got {sizes!r}") from None
+    if density and kind != "random":
+        raise ValueError(f"only a random mesh takes a density, got {word!r}")
     if kind == "layered":
         return graphs.layered(features, hidden, outputs, bias=bias)
     if len(hidden) != 1:
@@ -59,6 +62,8 @@ def read(path: Path, inputs: str, outputs: str, bias: str, *, clamped: bool) -> 
         )
     try:
         if path.suffix == ".csv":
+            if not path.read_text().strip():
+                raise ValueError("the file is empty")
             matrix = np.loadtxt(path, delimiter=",", ndmin=2)
         elif path.suffix == ".npy":
             matrix = np.load(path, allow_pickle=False)
@@ -68,8 +73,9 @@ def read(path: Path, inputs: str, outputs: str, bias: str, *, clamped: bool) -> 
             matrix = load_npz(path)
         else:
             raise ValueError(f"expected a file ending in {', '.join(FILES)}")
-    except (ValueError, KeyError) as error:
-        raise ValueError(f"{path} cannot be read as an adjacency matrix: {error}") from error
+    except (ValueError, KeyError, EOFError, BadZipFile) as error:
+        why = str(error).split(";")[0].splitlines()[0] if str(error) and "pickle" not in str(error) else "not an array file"
+        raise ValueError(f"{path} cannot be read as an adjacency matrix: {why}") from error
     constant = _positions("--bias", bias)
     return graphs.from_adjacency(
         matrix,
@@ -119,7 +125,7 @@ def draw(topology: Topology, path: Path) -> None:
     from onward.reports import figures
 
     known = (".svg", ".png", ".pdf")
-    if path.suffix not in known:
+    if path.suffix.lower() not in known:
         raise ValueError(f"a drawing is written as {', '.join(known)}, got {path.name!r}")
     large = topology.neurons > figures.LARGEST_GRAPH
     figure = figures.draw_adjacency(topology) if large else figures.draw_graph(topology)

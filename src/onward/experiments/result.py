@@ -7,6 +7,7 @@ import math
 import os
 import platform
 import subprocess
+import tempfile
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -14,6 +15,8 @@ from typing import Any
 
 import numpy as np
 import torch
+
+from onward.experiments.spec import FIRST_SEED
 
 DIGITS = 9  # of a stored number: as many as tell all float32 numbers apart
 
@@ -63,6 +66,22 @@ class Result:
 def path_of(root: Path, experiment: str, seed: int) -> Path:
     """Give the path of a result."""
     return root / experiment / f"seed-{seed:03d}.json"
+
+
+def seeds_of(root: Path, experiment: str) -> list[int]:
+    """Give the reported seeds of which a file is there."""
+    names = (path.stem.removeprefix("seed-") for path in (root / experiment).glob("seed-*.json"))
+    return sorted(seed for name in names if name.isdigit() and (seed := int(name)) >= FIRST_SEED)
+
+
+def check_writable(root: Path) -> None:
+    """Raise `ValueError`, before anything is run, if results cannot be stored under `root`."""
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=root):
+            pass
+    except OSError as error:
+        raise ValueError(f"results cannot be stored under {root}: {error.strerror}") from error
 
 
 def load(root: Path, experiment: str, seed: int) -> Result | None:

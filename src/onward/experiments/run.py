@@ -6,13 +6,13 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from onward.experiments.result import Result, commit, environment, load
+from onward.experiments.result import Result, check_writable, commit, environment, load, seeds_of
 from onward.experiments.spec import Experiment, Progress
 
 
 def stored(experiment: Experiment, root: Path, seeds: Sequence[int] | None = None) -> list[Result]:
-    """Give the results that are there and whose spec is unchanged, by seed."""
-    wanted = experiment.reported() if seeds is None else seeds
+    """Give the results that are there and whose spec is unchanged, by seed; of all reported seeds if none are named."""
+    wanted = seeds_of(root, experiment.name) if seeds is None else seeds
     found = (load(root, experiment.name, seed) for seed in wanted)
     return [result for result in found if result is not None and result.digest == experiment.digest]
 
@@ -38,6 +38,8 @@ def run(
         progress: told the part that is done, 0 to 1.
     """
     todo = missing(experiment, root, seeds)
+    if todo:
+        check_writable(root)
     made_with, made_by = environment(), commit()
     for start in range(0, len(todo), experiment.together):
         group = todo[start : start + experiment.together]

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def from_mask(
-    mask: np.ndarray,
+    mask: np.ndarray | scipy.sparse.sparray,
     inputs: Sequence[int],
     outputs: Sequence[int],
     *,
@@ -43,7 +43,9 @@ def from_mask(
     Raises:
         ValueError: the mask is not square, a position is outside it or named twice, or an edge is refused by `Topology`.
     """
-    return from_adjacency(np.asarray(mask) != 0, inputs, outputs, bias=bias, clamped=clamped, labels=labels)[0]
+    entries: Any = mask if hasattr(mask, "tocsr") else np.asarray(mask)
+    _check_numbers(entries, finite=True)
+    return from_adjacency(entries != 0, inputs, outputs, bias=bias, clamped=clamped, labels=labels)[0]
 
 
 def from_adjacency(
@@ -63,6 +65,7 @@ def from_adjacency(
     shape = tuple(getattr(matrix, "shape", ()))
     if len(shape) != 2 or shape[0] != shape[1]:
         raise ValueError(f"an adjacency matrix must be square, got shape {shape}")
+    _check_numbers(matrix, finite=False)
     rows, columns, values = _nonzeros(matrix)
     wrong = np.flatnonzero(~np.isfinite(values))
     if wrong.size:
@@ -86,18 +89,19 @@ def from_networkx(
     outputs: Sequence[Hashable] | None = None,
     *,
     bias: Hashable | None = None,
-    clamped: bool = True,
+    clamped: bool | None = None,
 ) -> tuple[Topology, np.ndarray | None]:
     """Read a networkx `DiGraph`: the topology, and the edges' `weight` if every edge has one (otherwise None).
 
     Inputs, outputs and bias are nodes; left out, they are read from the node attribute `kind` that `to_networkx`
-    writes. The attribute `label`, or nodes that are not simply numbered, give the neurons their labels.
+    writes, and `clamped` from its graph attribute (true where there is none). The attribute `label`, or nodes that are not simply numbered, give the neurons their labels.
 
     Raises:
         ValueError: the graph is undirected or a multigraph, or a named node is not in it.
     """
     if not graph.is_directed() or graph.is_multigraph():
         raise ValueError(f"a topology needs a plain directed graph (networkx.DiGraph), got {type(graph).__name__}")
+    clamped = bool(graph.graph.get("clamped", True)) if clamped is None else clamped
     nodes = list(graph.nodes)
     kinds = dict(graph.nodes(data="kind"))
     inputs = [node for node in nodes if kinds[node] == "input"] if inputs is None else inputs
@@ -128,7 +132,11 @@ def from_networkx(
     weights = [weight for _, _, weight in graph.edges(data="weight")]
     if not weights or None in weights:
         return topology, None
-    return topology, np.array(weights, dtype=np.float64)[order]
+    values = np.array(weights, dtype=np.float64)
+    for edge in np.flatnonzero(~np.isfinite(values)):
+        ends = list(graph.edges)[edge]
+        raise ValueError(f"the edge {ends[0]} -> {ends[1]} has the weight {values[edge]}, expected a finite number")
+    return topology, values[order]
 
 
 def to_networkx(topology: Topology, weight: np.ndarray | torch.Tensor | None = None) -> networkx.DiGraph:
@@ -139,7 +147,7 @@ def to_networkx(topology: Topology, weight: np.ndarray | torch.Tensor | None = N
     """
     import networkx
 
-    graph = networkx.DiGraph()
+    graph = networkx.DiGraph(clamped=topology.clamped)
     for neuron in range(topology.neurons):
         graph.add_node(neuron, kind=topology.kind(neuron), label=topology.name(neuron))
     pairs = zip(topology.source.tolist(), topology.target.tolist(), strict=True)
@@ -149,6 +157,14 @@ def to_networkx(topology: Topology, weight: np.ndarray | torch.Tensor | None = N
         values = topology.one_an_edge(weight).tolist()
         graph.add_weighted_edges_from((s, t, value) for (s, t), value in zip(pairs, values, strict=True))
     return graph
+
+
+def _check_numbers(entries: Any, *, finite: bool) -> None:
+    values = np.asarray(entries.data if hasattr(entries, "tocsr") else entries)
+    if values.dtype != bool and not np.issubdtype(values.dtype, np.number):
+        raise ValueError(f"an adjacency matrix must hold numbers, got {values.dtype}")
+    if finite and not np.isfinite(values).all():
+        raise ValueError(f"an adjacency mask must be finite, got {values[~np.isfinite(values)][0]}")
 
 
 def _nonzeros(matrix: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -64,7 +64,7 @@ def loss_and_gradient(
         carried = engine.step(carried, tick.reads, activation.slope(tick.drive), recurrent, wiring, final=final)
         if final or loss.every_tick:
             outputs = tick.activity[..., -wiring.outputs :]
-            loss.check_ticks(target, outputs, ticks)
+            loss.check_shape(target, outputs.shape, ticks)
             value, error = loss(outputs, loss.at_tick(target, k, outputs))
             values.append(value)
             gradients.append(engine.gradient(carried, error, wiring))

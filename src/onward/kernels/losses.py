@@ -6,7 +6,7 @@ forward rule needs of it. Axes: b batch, o outputs; `*nets` are nets trained sid
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -45,22 +45,25 @@ class Loss:
         axes = outputs.ndim - self.classes
         return target.select(outputs.ndim - 1, tick) if target.ndim > axes else target
 
-    def check_ticks(self, target: Tensor, outputs: Tensor, ticks: int) -> None:
-        """Refuse targets whose tick axis is not as long as the run: `ValueError`."""
-        axis = outputs.ndim - 1
-        if target.ndim > outputs.ndim - self.classes and target.shape[axis] != ticks:
-            raise ValueError(f"targets for {target.shape[axis]} ticks were given, but the net runs {ticks}")
+    def check_shape(self, target: Tensor, shape: Sequence[int], ticks: int | None = None) -> None:
+        """Refuse targets whose shape does not fit outputs of a shape (`*nets b o`): `ValueError`.
 
-    def check_target(self, target: Tensor, shape: tuple[int, ...]) -> None:
+        Targets may have a tick axis after the batch, of the given length (of any, if none is given).
+        """
+        own = [] if self.classes else [shape[-1]]
+        lead = [*shape[:-1]]
+        each = [target.shape[len(lead)] if ticks is None and target.ndim > len(lead) else ticks]
+        if list(target.shape) not in ([*lead, *own], [*lead, *each, *own]):
+            expected = " x ".join(str(size) for size in (*lead, *own))
+            a_tick = f" (or one of each for {ticks} ticks)" if self.every_tick else ""
+            raise ValueError(f"{self.name} takes targets of shape {expected}{a_tick}, got {tuple(target.shape)}")
+
+    def check_target(self, target: Tensor, shape: Sequence[int]) -> None:
         """Refuse targets that this loss cannot read, for outputs of a shape (`*nets b o`): `ValueError`."""
-        *lead, outputs = shape
-        own = [] if self.classes else [outputs]
-        forms = [[*lead, *own], [*lead, *target.shape[len(lead) : len(lead) + 1], *own]]  # the second with a tick axis
-        if list(target.shape) not in forms:
-            expected = "x".join(str(size) for size in forms[0])
-            raise ValueError(f"{self.name} takes targets of shape {expected}, got {tuple(target.shape)}")
+        self.check_shape(target, shape)
+        outputs = shape[-1]
         if self.classes:
-            if target.is_floating_point() or target.dtype == torch.bool:
+            if target.dtype != torch.int64:
                 raise ValueError(f"{self.name} takes class numbers (int64), got {target.dtype}")
             wrong = target[(target < 0) | (target >= outputs)]
             if wrong.numel():
@@ -90,6 +93,9 @@ def differentiable(name: str, function: Callable[[Tensor, Tensor], Tensor], *, c
             with torch.enable_grad():
                 reads = outputs.detach().requires_grad_()
                 value = function(reads, target)
+            if not isinstance(value, Tensor) or value.ndim or not value.requires_grad:
+                shown = tuple(value.shape) if isinstance(value, Tensor) else repr(value)
+                raise ValueError(f"the loss {name!r} must give one number that depends on the outputs, got {shown}")
             (error,) = torch.autograd.grad(value, reads)
             # Kept in the graph if there is one, so that `Backprop` and the gradient check can use the same loss.
             return (function(outputs, target) if outputs.requires_grad else value.detach()), error
@@ -107,7 +113,7 @@ def _cross_entropy(outputs: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
     try:
         picked = log_p.gather(-1, index)
     except RuntimeError:
-        cross_entropy.check_target(labels, tuple(outputs.shape))
+        cross_entropy.check_target(labels, outputs.shape)
         raise
     error = log_p.detach().exp()
     error.scatter_add_(-1, index, error.new_full((1,), -1).expand(index.shape))

@@ -43,6 +43,8 @@ def plan(topology: Topology, ticks: int, batch: int, *, itemsize: int = 4) -> Pl
         batch: number of examples.
         itemsize: bytes a number: 4 for float32, 8 for float64.
     """
+    if ticks < 1 or batch < 1:
+        raise ValueError(f"a plan needs at least 1 tick and 1 example, got {ticks} and {batch}")
     n, e, f, o = topology.neurons, topology.edges, topology.free, topology.outputs
     run = 2 * ticks * batch * n * f
     full, final = max(ticks - 2, 0), min(ticks - 1, 1)

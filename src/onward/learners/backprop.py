@@ -35,7 +35,7 @@ class Backprop(AbstractLearner):
             values = []
             for k in ticks:
                 outputs = states[..., k, :]
-                self.loss.check_ticks(y, outputs, states.shape[-2])
+                self.loss.check_shape(y, outputs.shape, states.shape[-2])
                 values.append(self.loss(outputs, self.loss.at_tick(y, k, outputs))[0])
             value = torch.stack(values).mean(0)
             gradients = torch.autograd.grad(value.sum(), list(parameters.values()))

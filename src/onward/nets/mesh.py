@@ -80,9 +80,10 @@ class MeshNet(nn.Module):
         values = torch.as_tensor(weight)
         if values.shape[-1:] != (topology.edges,) or values.ndim > 2:
             raise ValueError(f"expected one weight for each of {topology.edges} edges, got shape {tuple(values.shape)}")
-        if not values.isfinite().all():
-            raise ValueError(f"weights must be finite, got {values[~values.isfinite()][0].item()}")
-        self.weight = nn.Parameter(values.detach().to(device, dtype, copy=True))
+        values = values.detach().to(device, dtype, copy=True)
+        if values.device.type != "meta" and not values.isfinite().all():
+            raise ValueError(f"weights must be finite in {dtype}, got {values[~values.isfinite()][0].item()}")
+        self.weight = nn.Parameter(values)
         ends = {"source": topology.source, "target": topology.target - topology.fixed}
         for name, array in ends.items():
             self.register_buffer(name, torch.tensor(array, device=device), persistent=False)
@@ -93,6 +94,8 @@ class MeshNet(nn.Module):
 
         No weight of one net ever meets another's; a learner sees them as one net whose loss is one number a net.
         """
+        if not nets:
+            raise ValueError("a stack needs at least one net, got none")
         first = nets[0]
         for net in nets[1:]:
             alike = (net.topology, net.ticks, net.hidden, net.output) == (
@@ -131,11 +134,15 @@ class MeshNet(nn.Module):
 
         Args:
             x: a static input `*nets b i`, held for all ticks, or a sequence `*nets b t i`, one entry a tick.
-            initial: the free neurons' activity before the first tick, `*nets b f`; zero if left out.
+            initial: the free neurons' activity before the first tick, `*nets b f`; zero if left out. Free inputs
+                (equation 3) start from the sum of the data and this.
 
         Raises:
-            ValueError: shapes, dtype or values that do not fit, or a sequence too short for its outputs.
+            ValueError: shapes or dtypes that do not fit, an empty batch, or a sequence too short for its outputs. Values are
+                not looked at here, as that would cost every step; `Split` and `check_gradients` refuse NaN and infinity.
         """
+        if not isinstance(x, Tensor):
+            raise ValueError(f"expected the input as a torch.Tensor, got {type(x).__name__}; torch.as_tensor() makes one")
         topology, nets = self.topology, len(self.nets)
         shape = tuple(x.shape)
         if x.ndim not in (nets + 2, nets + 3) or shape[:nets] != self.nets or shape[-1] != topology.features:
@@ -144,8 +151,13 @@ class MeshNet(nn.Module):
                 f"expected an input of shape {side}batch x {topology.features} features, or {side}batch x ticks x "
                 f"{topology.features}, got {shape}"
             )
-        if x.dtype != self.weight.dtype:
-            raise ValueError(f"the input is {x.dtype} but the weights are {self.weight.dtype}; convert one with .to()")
+        if not shape[nets]:
+            raise ValueError("a batch needs at least one example, got none")
+        for name, given in (("input", x), ("initial state", initial)):
+            if given is not None and given.dtype != self.weight.dtype:
+                raise ValueError(
+                    f"the {name} is {given.dtype} but the weights are {self.weight.dtype}; convert one with .to()"
+                )
         if topology.bias:
             x = torch.cat([x, x.new_ones(*shape[:-1], 1)], dim=-1)
         state = x.new_zeros(*shape[: nets + 1], topology.free)
@@ -192,4 +204,5 @@ class MeshNet(nn.Module):
     def extra_repr(self) -> str:
         """Say what the mesh is, for `print`."""
         beside = f"{self.nets[0]} nets of " if self.nets else ""
-        return f"{beside}{self.topology}; {self.ticks} ticks, {self.activation.name}"
+        ticks = "1 tick" if self.ticks == 1 else f"{self.ticks} ticks"
+        return f"{beside}{self.topology}; {ticks}, {self.activation.name}"

@@ -1,4 +1,4 @@
-"""Elements as Markdown with pictures beside it, as one self-contained HTML page, or as text for a terminal."""
+"""Elements as Markdown with pictures beside it, or as one self-contained HTML page."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from jaxtyping import Float, Shaped
 from torch import Tensor
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Split:
     """Inputs and targets of some examples.
 
@@ -33,6 +33,9 @@ class Split:
     nets: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
+        for name, part in (("inputs", self.x), ("targets", self.y)):
+            if not isinstance(part, Tensor):
+                raise ValueError(f"{name} must be a torch.Tensor, got {type(part).__name__}; torch.as_tensor() makes one")
         if self.x.ndim < len(self.nets) + 2:
             raise ValueError(f"inputs must be examples x features, got shape {tuple(self.x.shape)}")
         shapes = [tuple(part.shape[: len(self.nets) + 1]) for part in (self.x, self.y)]
@@ -45,6 +48,9 @@ class Split:
             if len(wrong):
                 where = tuple(wrong[0].tolist())
                 raise ValueError(f"{name} must be finite, got {part[where].item()} at index {list(where)}")
+
+    def __repr__(self) -> str:
+        return f"Split(x {tuple(self.x.shape)} {self.x.dtype}, y {tuple(self.y.shape)} {self.y.dtype})"
 
     def __len__(self) -> int:
         """Number of examples (of each net)."""
@@ -123,8 +129,24 @@ def partition(
         validation: part of the *remaining* examples that chooses; 0 for none.
         standardise: whether to shift and scale every feature to mean 0 and deviation 1 over the training part.
         dtype: of the inputs.
+
+    Raises:
+        ValueError: lengths that differ, classes that are not whole numbers or too rare, NaN or infinity, parts out of range.
     """
     from sklearn.model_selection import train_test_split
+
+    x, y = np.asarray(x, dtype=np.float64), np.asarray(y)
+    if x.ndim != 2 or y.shape != (len(x),):
+        raise ValueError(f"expected examples x features and a class for each, got shapes {x.shape} and {y.shape}")
+    if not np.issubdtype(y.dtype, np.integer):
+        raise ValueError(f"classes must be whole numbers, got {y.dtype}")
+    for row, column in np.argwhere(~np.isfinite(x)):
+        raise ValueError(f"inputs must be finite, got {x[row, column]} at row {row}, column {column}")
+    if not 0 < test < 1 or not 0 <= validation < 1:
+        raise ValueError(f"test and validation must be parts between 0 and 1, got {test} and {validation}")
+    found, counts = np.unique(y, return_counts=True)
+    if counts.min() < 4:
+        raise ValueError(f"class {found[counts.argmin()]} has {counts.min()} examples; stratified parts need at least 4")
 
     def cut(index: np.ndarray, part: float) -> tuple[np.ndarray, np.ndarray]:
         left, taken = train_test_split(index, test_size=part, stratify=y[index], random_state=seed)

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -125,8 +124,9 @@ def fit(
                 _apply(credit.gradients, parameters, optimiser)
                 losses.append(credit.loss)
         loss = torch.stack(losses).mean(0)
-        _check_finite(number, loss, parameters, None if best is None else best.running)
         judged = evaluate(learner, data.validation) if data.validation is not None else (None, None)
+        watched = {"loss": loss, "validation loss": loss if judged[0] is None else judged[0]}
+        _check_finite(number, watched, parameters, None if best is None else best.running)
         _step_schedule(schedule, loss if judged[0] is None else judged[0])
         stopped = best is not None and judged[0] is not None and best.see(judged[0])
         yield Epoch(number, loss, *judged, time.perf_counter() - began)
@@ -171,21 +171,20 @@ def _apply(gradients: dict[str, Tensor], parameters: dict[str, Any], optimiser: 
 
 
 def _check_finite(
-    number: int, loss: Tensor, parameters: Mapping[str, Tensor], running: Bool[Tensor, "*nets"] | None
+    number: int, losses: Mapping[str, Tensor], parameters: Mapping[str, Tensor], running: Bool[Tensor, "*nets"] | None
 ) -> None:
-    """Raise `TrainingFailed` if the loss or the weights of a net that has not stopped are not finite."""
-    nets = loss.ndim
-    fine = loss.isfinite()
-    for parameter in parameters.values():
-        finite = parameter.detach().isfinite()
-        fine = fine & finite.flatten(nets).all(-1)
-    if running is not None:
-        fine = fine | ~running.to(fine.device)
-    if not fine.all():
-        which = f" of net {(~fine).nonzero()[0].item()}" if nets else ""
-        value = loss[~fine].flatten()[0].item()
-        what = f"the loss{which} became {value}" if not math.isfinite(value) else f"the weights{which} are no longer finite"
-        raise TrainingFailed(f"{what} in epoch {number}; a smaller learning rate or scaled inputs may help")
+    """Raise `TrainingFailed` if a loss or the weights of a net that has not stopped are not finite."""
+    nets = losses["loss"].ndim
+    finite = {name: loss.isfinite() for name, loss in losses.items()}
+    for name, parameter in parameters.items():
+        finite[f"parameter {name}"] = parameter.detach().isfinite().flatten(nets).all(-1)
+    for name, fine in finite.items():
+        failed = ~fine if running is None else ~fine & running.to(fine.device)
+        if failed.any():
+            which = f" of net {failed.nonzero()[0].item()}" if nets else ""
+            value = f"became {losses[name][failed].flatten()[0].item()}" if name in losses else "is no longer finite"
+            hint = "a smaller learning rate or scaled inputs may help"
+            raise TrainingFailed(f"the {name}{which} {value} in epoch {number}; {hint}")
 
 
 def _step_schedule(schedule: torch.optim.lr_scheduler.LRScheduler | None, loss: Tensor) -> None:

@@ -108,6 +108,8 @@ def check_gradients(
     loss = losses.find(loss)
     exact = net.with_weight(net.weight.detach().double())
     x, y = batch[0].double(), batch[1].double() if batch[1].is_floating_point() else batch[1]
+    if not x.isfinite().all():
+        raise ValueError(f"inputs must be finite, got {x[~x.isfinite()][0].item()}")
     loss.check_target(y, (len(x), net.topology.outputs))
     true = next(Backprop(exact, loss).credit(x, y)).gradients["net.weight"]
     ours = {name: next(ForwardOnly(exact, loss, engine=name).credit(x, y)).gradients["net.weight"] for name in ENGINES}
