@@ -9,7 +9,6 @@ from functools import partial
 from pathlib import Path
 
 import torch
-from matplotlib.figure import Figure
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table as Shown
@@ -18,8 +17,9 @@ from torch import Tensor
 from onward import graphs
 from onward.learners.forward_only import ForwardOnly
 from onward.nets.mesh import MeshNet
-from onward.reports import figures, page
+from onward.reports import drawings, figures, page
 from onward.reports.artefact import Element, Picture, Table, Text
+from onward.reports.canvas import Figure, figure_of, row_of_axes
 from onward.topology import Topology
 from onward.training import datasets
 from onward.training.data import Dataset
@@ -148,19 +148,18 @@ def _pages(one: Trained) -> list[Element]:
         Picture("Loss over the epochs.", figures.draw_curves(series, x="epoch", y="cross-entropy", log=True)),
         Picture(
             "The trained mesh: blue edges are positive, red ones negative, strong ones thick.",
-            figures.draw_graph(one.problem.topology, weight),
+            drawings.draw_graph(one.problem.topology, weight),
         ),
         Picture(
             "Its adjacency matrix: inputs (with the bias), hidden and output neurons.",
-            figures.draw_adjacency(one.problem.topology, weight),
+            drawings.draw_adjacency(one.problem.topology, weight),
         ),
         _check_table(one.check),
     ]
 
 
 def _regions(one: Trained) -> Figure:
-    figure = Figure(figsize=(3.1 * len(one.snapshots), 3.2), layout="constrained")
-    axes = figure.subplots(1, len(one.snapshots))
+    axes = row_of_axes(len(one.snapshots), (3.1 * len(one.snapshots), 3.2))
     test, plane = one.data.test, list(one.problem.plane)
     for axis, (number, weight) in zip(axes, one.snapshots.items(), strict=True):
         net = one.learner.net.with_weight(weight)
@@ -172,7 +171,7 @@ def _regions(one: Trained) -> Figure:
 
         title = {0: "before training", BEST: "at the best epoch"}.get(number, f"after {number} epochs")
         figures.draw_decision_regions(scores, test.x[:, plane], test.y, axis, title=title)
-    return figure
+    return figure_of(axes[0])
 
 
 def _check_table(check: GradientCheck) -> Table:

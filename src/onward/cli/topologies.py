@@ -122,13 +122,13 @@ def explain(topology: Topology, ticks: int, batch: int, activation: str, console
 
 def draw(topology: Topology, path: Path) -> None:
     """Draw the graph into a file, or the adjacency matrix where a graph could not be read."""
-    from onward.reports import figures
+    from onward.reports import drawings
 
     known = (".svg", ".png", ".pdf")
     if path.suffix.lower() not in known:
         raise ValueError(f"a drawing is written as {', '.join(known)}, got {path.name!r}")
-    large = topology.neurons > figures.LARGEST_GRAPH
-    figure = figures.draw_adjacency(topology) if large else figures.draw_graph(topology)
+    large = topology.neurons > drawings.LARGEST_GRAPH
+    figure = drawings.draw_adjacency(topology) if large else drawings.draw_graph(topology)
     figure.savefig(path, dpi=144)
 
 

@@ -6,8 +6,6 @@ import warnings
 from collections.abc import Sequence
 from functools import partial
 
-from matplotlib.figure import Figure
-
 from onward import graphs
 from onward.experiments.cross_validation import cuts, train_cross_validated
 from onward.experiments.result import Result
@@ -26,6 +24,7 @@ from onward.papers.mesh_neural_networks.recipes import (
 )
 from onward.reports import figures
 from onward.reports.artefact import Artefact, Element, Picture, Results, Table, Text
+from onward.reports.canvas import figure_of, row_of_axes
 from onward.training import datasets
 
 PRINTED = (0.97, 0.0162)  # 10 runs, "3 sigma"
@@ -179,8 +178,7 @@ def render(results: Results) -> list[Element]:
 
 
 def _figure_6(meshes: dict[str, Sequence[Result]], published: Sequence[Result]) -> Picture:
-    figure = Figure(figsize=(9, 3.4), layout="constrained")
-    axes = figure.subplots(1, 2)
+    axes = row_of_axes(2, (9, 3.4))
     arms = {"as published": published, **{f"sound, {name}": ours for name, ours in meshes.items() if ours}}
     for axis, (measure, words) in zip(
         axes, (("loss", "training loss"), ("train_accuracy", "training accuracy")), strict=True
@@ -190,7 +188,9 @@ def _figure_6(meshes: dict[str, Sequence[Result]], published: Sequence[Result]) 
         }
         figures.draw_curves(series, x="epoch", y=words, axes=axis, log=measure == "loss")
         axis.set_xscale("log")
-    return Picture("Figure 6: training loss and accuracy over the epochs, mean over the seeds with its 95 % band.", figure)
+    return Picture(
+        "Figure 6: training loss and accuracy over the epochs, mean over the seeds with its 95 % band.", figure_of(axes[0])
+    )
 
 
 def _signed(difference: Mean) -> str:
