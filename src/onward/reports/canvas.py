@@ -1,0 +1,30 @@
+"""What all drawings share: colours, and axes on a figure of their own where none are given.
+
+Colours are of Okabe and Ito's palette, which people with impaired colour vision can tell apart.
+"""
+
+from __future__ import annotations
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Figure
+
+BLUE, ORANGE, GREEN, RED, PURPLE, SKY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9"
+
+
+def axes_or_new(axes: Axes | None, size: tuple[float, float]) -> Axes:
+    """Give the axes, or those of a new figure of a size in inches."""
+    if axes is not None:
+        return axes
+    return Figure(figsize=size, layout="constrained").subplots()
+
+
+def row_of_axes(count: int, size: tuple[float, float]) -> list[Axes]:
+    """Give some axes side by side on a new figure of a size in inches."""
+    return list(Figure(figsize=size, layout="constrained").subplots(1, count, squeeze=False)[0])
+
+
+def figure_of(axes: Axes) -> Figure:
+    """Give the figure that axes stand on."""
+    figure = axes.get_figure(root=True)
+    assert isinstance(figure, Figure)  # noqa: S101
+    return figure

@@ -1,0 +1,67 @@
+"""Drawings of a topology show every neuron, edge and weight."""
+
+
+import numpy as np
+import pytest
+import torch
+from matplotlib.axes import Axes
+from matplotlib.patches import FancyArrowPatch
+
+from onward import graphs
+from onward.experiments.statistics import Mean
+from onward.reports import drawings
+
+
+GRAPHS = {
+    "mesh": graphs.mesh(2, 5, 2),
+    "layered": graphs.layered(3, [4, 3], 2),
+    "cascade": graphs.cascade(2, 4, 1),
+    "recurrent": graphs.recurrent(1, 3, 1),
+    "without hidden neurons": graphs.layered(2, [], 1),
+}
+
+
+def image(axes: Axes) -> np.ma.MaskedArray:
+    """What an image of a drawing holds, with what is not drawn masked."""
+    return np.ma.masked_invalid(np.ma.asarray(axes.images[0].get_array(), dtype=float))
+
+
+@pytest.mark.parametrize("name", sorted(GRAPHS))
+def test_every_edge_and_neuron_of_a_graph_is_drawn(name: str) -> None:
+    topology = GRAPHS[name]
+    axes = drawings.draw_graph(topology).axes[0]
+    assert sum(isinstance(patch, FancyArrowPatch) for patch in axes.patches) == topology.edges
+    dots = [line for line in axes.lines if len(np.asarray(line.get_xdata()))]
+    assert len(dots) == topology.neurons
+    assert len({(line.get_xdata()[0], line.get_ydata()[0]) for line in dots}) == topology.neurons  # pyright: ignore[reportIndexIssue]
+
+
+def test_layers_stand_in_columns() -> None:
+    places = drawings._places(GRAPHS["layered"])
+    assert [x for x, _ in places] == [0] * 4 + [1] * 4 + [2] * 3 + [3] * 2
+
+
+def test_weights_colour_and_thicken_edges() -> None:
+    topology = graphs.layered(2, [], 1, bias=False)
+    arrows = drawings.draw_graph(topology, np.array([1.0, -2.0])).axes[0].patches
+    assert arrows[0].get_linewidth() < arrows[1].get_linewidth()
+    assert arrows[0].get_edgecolor()[:3] != arrows[1].get_edgecolor()[:3]
+
+
+def test_a_graph_too_large_to_read_is_refused() -> None:
+    with pytest.raises(ValueError, match="a graph of 303 neurons cannot be read; at most 150 are drawn"):
+        drawings.draw_graph(graphs.layered(1, [300], 1))
+
+
+def test_adjacency_shows_the_matrix_and_its_blocks() -> None:
+    topology = graphs.mesh(2, 5, 2)
+    weight = torch.randn(topology.edges)
+    axes = drawings.draw_adjacency(topology, weight).axes[0]
+    shown = image(axes).filled(np.nan)
+    np.testing.assert_array_equal(np.isnan(shown), ~topology.mask)
+    np.testing.assert_allclose(np.nan_to_num(shown), topology.adjacency(weight))
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["I\n(3)", "H\n(5)", "O\n(2)"]
+    plain = image(drawings.draw_adjacency(topology).axes[0])
+    np.testing.assert_array_equal(np.ma.getmaskarray(plain), ~topology.mask)
+
+
