@@ -1,6 +1,5 @@
 """Drawings of a topology show every neuron, edge and weight."""
 
-
 import numpy as np
 import pytest
 import torch
@@ -8,9 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import FancyArrowPatch
 
 from onward import graphs
-from onward.experiments.statistics import Mean
 from onward.reports import drawings
-
 
 GRAPHS = {
     "mesh": graphs.mesh(2, 5, 2),
@@ -63,5 +60,3 @@ def test_adjacency_shows_the_matrix_and_its_blocks() -> None:
     assert [label.get_text() for label in axes.get_xticklabels()] == ["I\n(3)", "H\n(5)", "O\n(2)"]
     plain = image(drawings.draw_adjacency(topology).axes[0])
     np.testing.assert_array_equal(np.ma.getmaskarray(plain), ~topology.mask)
-
-

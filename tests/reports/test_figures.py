@@ -1,13 +1,9 @@
 """Drawings of results show what they are given."""
 
-
 import numpy as np
-import pytest
 import torch
 from matplotlib.axes import Axes
-from matplotlib.patches import FancyArrowPatch
 
-from onward import graphs
 from onward.experiments.statistics import Mean
 from onward.reports import figures
 

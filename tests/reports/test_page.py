@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-
 from matplotlib.figure import Figure
 
 from onward.reports import page

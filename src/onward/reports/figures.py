@@ -81,9 +81,7 @@ def draw_curves(
     return figure_of(axes)
 
 
-def draw_means(
-    arms: Mapping[str, Mapping[int, Mean]], *, x: str, y: str, axes: Axes | None = None
-) -> Figure:
+def draw_means(arms: Mapping[str, Mapping[int, Mean]], *, x: str, y: str, axes: Axes | None = None) -> Figure:
     """Draw means with their 95 % intervals against a number, one colour an arm; arms stand a little apart."""
     axes = axes_or_new(axes, (7.2, 4.2))
     for k, (name, points) in enumerate(arms.items()):
@@ -102,5 +100,3 @@ def _plain(axes: Axes) -> None:
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(visible=True, color="#E6E9ED", lw=0.7)
     axes.set_axisbelow(True)
-
-
