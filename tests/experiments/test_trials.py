@@ -23,15 +23,17 @@ def iris_with_wrong_test(seed: int) -> Dataset:
     return Dataset("wrong", data.train, Split(data.test.x, (data.test.y + 1) % 3), data.validation)
 
 
-def recipes(patience: int | None) -> tuple[Recipe, ...]:
-    rates = (1e-5, 0.05)
+def recipes(patience: int | None, rates: tuple[float, ...] = (1e-5, 0.05)) -> tuple[Recipe, ...]:
     return tuple(Recipe(partial(torch.optim.Adam, lr=rate), 12, batch=20, patience=patience) for rate in rates)
 
 
-def test_recipe_is_chosen_by_validation_not_by_test() -> None:
-    outcomes = train([0, 1], lambda part: None, data=iris_with_wrong_test, net=NET, rule=ForwardOnly, recipes=recipes(12))
+@pytest.mark.parametrize("rates", [(1e-5, 0.05), (0.05, 1e-5), (1e-5, 0.05, 1e-6)])
+def test_recipe_is_chosen_by_validation_not_by_test(rates: tuple[float, ...]) -> None:
+    outcomes = train(
+        [0, 1], lambda part: None, data=iris_with_wrong_test, net=NET, rule=ForwardOnly, recipes=recipes(12, rates)
+    )
     for outcome in outcomes:
-        assert outcome.metrics["recipe"] == 1
+        assert outcome.metrics["recipe"] == rates.index(0.05)
         assert outcome.metrics["validation_accuracy"] > 0.7
         assert outcome.metrics["test_accuracy"] < 0.5
         assert len(outcome.history["loss"]) == len(outcome.history["epoch"]) == 12
