@@ -50,6 +50,12 @@ def test_recipe_is_chosen_by_cross_validation_not_by_test() -> None:
         assert outcome.metrics["test_accuracy"] < 0.5
 
 
+def test_several_recipes_need_validation_data_to_choose_by() -> None:
+    data = partial(datasets.iris, validation=0.0)
+    with pytest.raises(ValueError, match="2 recipes need validation data to choose by, and iris has none"):
+        train([0], lambda part: None, data=data, net=NET, rule=ForwardOnly, recipes=recipes(None))
+
+
 def test_seeds_together_come_to_what_each_comes_to_alone() -> None:
     arguments = {"data": datasets.iris, "net": NET, "rule": ForwardOnly, "recipes": recipes(12)}
     together = train([3, 4, 5], lambda part: None, **arguments)

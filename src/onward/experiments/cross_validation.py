@@ -71,10 +71,10 @@ def train_cross_validated(
     for number, recipe in enumerate(recipes):
         learner = learner_of(seeds)
         history = train_once(learner, together, recipe, seeds, lambda part: None)
-        taken = [k for k, chosen in enumerate(best) if chosen == number]
-        for k in taken:
+        found = judged(learner, together.test)
+        for k in (k for k, chosen in enumerate(best) if chosen == number):
             outcomes[k] = Outcome(
-                {f"test_{name}": value[k].item() for name, value in judged(learner, together.test).items()}
+                {f"test_{name}": value[k].item() for name, value in found.items()}
                 | {"cross_validation_loss": losses[number][k].item(), "recipe": number},
                 {name: [value[k].item() for value in thinned(values)] for name, values in history.items()},
             )

@@ -43,8 +43,13 @@ def train(
         rule: makes a learner of a net.
         recipes: tried one after another; more than one needs validation data to choose by.
         also: measures more of the trained learner, one value a seed and name.
+
+    Raises:
+        ValueError: several recipes and no validation data.
     """
     together = stack([data(seed) for seed in seeds])
+    if len(recipes) > 1 and together.validation is None:
+        raise ValueError(f"{len(recipes)} recipes need validation data to choose by, and {together.name} has none")
     nets = [net(generator=torch.Generator().manual_seed(seed)) for seed in seeds]
     learner = rule(MeshNet.stack(nets))
     first = {name: value.clone() for name, value in learner.state_dict().items()}

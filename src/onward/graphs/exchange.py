@@ -94,10 +94,11 @@ def from_networkx(
     """Read a networkx `DiGraph`: the topology, and the edges' `weight` if every edge has one (otherwise None).
 
     Inputs, outputs and bias are nodes; left out, they are read from the node attribute `kind` that `to_networkx`
-    writes, and `clamped` from its graph attribute (true where there is none). The attribute `label`, or nodes that are not simply numbered, give the neurons their labels.
+    writes, and `clamped` from its graph attribute (true where there is none). The attribute `label`, or nodes that are
+    not simply numbered, give the neurons their labels.
 
     Raises:
-        ValueError: the graph is undirected or a multigraph, or a named node is not in it.
+        ValueError: the graph is undirected or a multigraph, a named node is not in it, or a weight is not finite.
     """
     if not graph.is_directed() or graph.is_multigraph():
         raise ValueError(f"a topology needs a plain directed graph (networkx.DiGraph), got {type(graph).__name__}")
