@@ -81,6 +81,18 @@ def test_targets_that_do_not_fit_the_batch_are_refused(learner: AbstractLearner,
         assert "takes targets of shape 12" in str(refused.value)
 
 
+def test_importance_is_how_often_an_example_counts(learner: AbstractLearner) -> None:
+    times = torch.arange(12) % 3
+    repeated = torch.repeat_interleave(torch.arange(12), times)
+    weighted = list(learner.credit(X, Y, importance=times / times.float().mean()))
+    several = list(learner.credit(X[repeated], Y[repeated]))
+    for one, other in zip(weighted, several, strict=True):
+        torch.testing.assert_close(one.loss, other.loss)
+        for name, gradient in one.gradients.items():
+            torch.testing.assert_close(gradient, other.gradients[name], rtol=1e-4, atol=1e-6)
+    assert all(not torch.equal(a.loss, b.loss) for a, b in zip(weighted, learner.credit(X, Y), strict=True))
+
+
 def test_learners_learn(learner: AbstractLearner) -> None:
     data = Dataset("signs", Split(X, Y), Split(X, Y))
     recipe = Recipe(partial(torch.optim.Adam, lr=0.05), epochs=60)

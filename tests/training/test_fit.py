@@ -1,7 +1,10 @@
 """The one loop: what it trains equals a plain torch loop, stops when it should, and says when it fails."""
 
+import copy
 from collections.abc import Callable, Iterator
 from functools import partial
+from itertools import islice
+from typing import Any
 
 import pytest
 import torch
@@ -13,8 +16,9 @@ from onward.learners.base import AbstractLearner, Credit
 from onward.learners.forward_only import ForwardOnly
 from onward.nets.mesh import MeshNet
 from onward.training import datasets
-from onward.training.data import Dataset, Split, stack
-from onward.training.fit import Recipe, TrainingFailed, batches, fit
+from onward.training.data import Dataset, Lesson, Split, stack
+from onward.training.fit import Recipe, Training, TrainingFailed, batches, fit
+from onward.training.second_order import LevenbergMarquardt
 
 ADAM = partial(torch.optim.Adam, lr=0.03)
 
@@ -109,12 +113,12 @@ def test_without_patience_the_last_weights_stay() -> None:
 def test_batches_cover_an_epoch_once_each_net_in_its_own_order() -> None:
     split = Split(torch.arange(10.0).view(1, 10, 1).repeat(2, 1, 1), torch.zeros(2, 10, dtype=torch.int64), (2,))
     found = list(batches(split, Recipe(ADAM, 1, batch=4), [seeded(0), seeded(1)]))
-    assert [x.shape[1] for x, _ in found] == [4, 4, 2]
-    whole = torch.cat([x for x, _ in found], dim=1).squeeze(-1)
+    assert [x.shape[1] for x, _, _ in found] == [4, 4, 2]
+    whole = torch.cat([x for x, _, _ in found], dim=1).squeeze(-1)
     assert [sorted(row) for row in whole.tolist()] == [list(range(10))] * 2
     assert (whole[0] != whole[1]).any()
     dropped = list(batches(split, Recipe(ADAM, 1, batch=4, shuffle=False, drop_last=True), [seeded(0), seeded(1)]))
-    assert torch.cat([x for x, _ in dropped], dim=1)[0].flatten().tolist() == list(range(8))
+    assert torch.cat([x for x, _, _ in dropped], dim=1)[0].flatten().tolist() == list(range(8))
 
 
 def test_full_batch_is_one_step_an_epoch() -> None:
@@ -131,7 +135,7 @@ def test_every_parcel_is_applied_before_the_next_is_made() -> None:
             self.loss = ForwardOnly(net()).loss
             self.seen: list[float] = []
 
-        def credit(self, x: Tensor, y: Tensor) -> Iterator[Credit]:
+        def credit(self, x: Tensor, y: Tensor, *, importance: Tensor | None = None) -> Iterator[Credit]:
             yield Credit(torch.tensor(1.0), {"a": torch.ones(3)})
             self.seen.append(self.a[0].item())
             yield Credit(torch.tensor(3.0), {"b": torch.ones(3)})
@@ -195,9 +199,72 @@ def test_schedules_that_need_a_loss_get_one() -> None:
     list(fit(ForwardOnly(net()), data(), Recipe(ADAM, 5, schedule=plateau), generator=seeded(0)))
 
 
-def test_optimisers_that_need_the_loss_are_refused() -> None:
-    with pytest.raises(ValueError, match="LBFGS has to call the loss itself"):
-        next(fit(ForwardOnly(net()), data(), Recipe(torch.optim.LBFGS, 1), generator=seeded(0)))
+def test_lbfgs_searches_with_the_loss_and_trains_one_net_at_a_time() -> None:
+    search = partial(torch.optim.LBFGS, line_search_fn="strong_wolfe")
+    *_, last = fit(ForwardOnly(net()), data(), Recipe(search, 5), generator=seeded(0))
+    assert last.loss < 0.05
+    assert last.passes > 20
+    side_by_side = MeshNet.stack([net(0), net(1)])
+    with pytest.raises(
+        ValueError, match="LBFGS searches along one line for all nets, so it trains one net at a time, got 2"
+    ):
+        fit(ForwardOnly(side_by_side), stack([data(0), data(1)]), Recipe(search, 1), generator=[seeded(0)] * 2)
+
+
+def test_importance_counts_as_repetition_does() -> None:
+    """A whole-number importance is the example so many times: same losses, same weights, for every kind of step."""
+    split = data().train
+    times = torch.arange(len(split)) % 3
+    repeated = torch.repeat_interleave(torch.arange(len(split)), times)
+    weighted = Dataset("weighted", Split(split.x, split.y, importance=times.double()), split)
+    doubled = Dataset("repeated", Split(split.x[repeated], split.y[repeated]), split)
+    for optimiser in (ADAM, LevenbergMarquardt(), partial(torch.optim.LBFGS, lr=0.1)):
+        nets = [net(), net()]
+        for one, examples in zip(nets, (weighted, doubled), strict=True):
+            list(fit(ForwardOnly(one), examples, Recipe(optimiser, 4, shuffle=False), generator=seeded(0)))
+        torch.testing.assert_close(nets[0].weight, nets[1].weight, rtol=1e-8, atol=1e-9)
+        assert (nets[0].weight - net().weight).abs().max() > 1e-3
+
+
+def test_importance_of_batches_is_measured_against_the_whole() -> None:
+    split = Split(torch.zeros(4, 1), torch.zeros(4, dtype=torch.int64), importance=torch.tensor([0.0, 2.0, 4.0, 2.0]))
+    found = [share for *_, share in batches(split, Recipe(ADAM, 1, batch=2, shuffle=False), [seeded(0)])]
+    assert [share.tolist() for share in found if share is not None] == [[0.0, 1.0], [2.0, 1.0]]
+
+
+@pytest.mark.parametrize("leave_at", [1, 3, 5, 6, 11, 17])
+@pytest.mark.parametrize(
+    "optimiser",
+    [ADAM, partial(torch.optim.LBFGS, max_iter=3), LevenbergMarquardt()],
+    ids=["adam", "lbfgs", "lm"],
+)
+def test_a_run_that_is_left_and_gone_on_with_is_the_run_that_was_not(optimiser: Any, leave_at: int) -> None:
+    """Bitwise: weights, losses, best epoch and orders, whichever step the run was left at."""
+    schedule = None if isinstance(optimiser, LevenbergMarquardt) else partial(torch.optim.lr_scheduler.StepLR, step_size=2)
+    recipe = Recipe(optimiser, 4, batch=16, schedule=schedule, patience=3)
+
+    def begun() -> Training:
+        return Training(ForwardOnly(net()), data(), recipe, generator=seeded(5))
+
+    whole = begun()
+    list(whole.steps())
+    left = begun()
+    list(islice(left.steps(), leave_at))
+    stored = copy.deepcopy(left.state())
+    list(left.steps())
+    resumed = Training(ForwardOnly(net(9)), data(), recipe, generator=seeded(77))
+    resumed.load(stored)
+    list(resumed.steps())
+    for run in (left, resumed):
+        assert torch.equal(run.parameters["net.weight"], whole.parameters["net.weight"])
+        assert [epoch.loss.item() for epoch in run.history] == [epoch.loss.item() for epoch in whole.history]
+        assert [epoch.passes for epoch in run.history] == [epoch.passes for epoch in whole.history]
+        assert torch.equal(run.generators[0].get_state(), whole.generators[0].get_state())
+
+
+def test_a_run_on_data_without_a_test_part() -> None:
+    iris = data()
+    assert len(list(fit(ForwardOnly(net()), Lesson("iris", iris.train), Recipe(ADAM, 2), generator=seeded(0)))) == 2
 
 
 def test_mistakes_are_refused_before_training() -> None:

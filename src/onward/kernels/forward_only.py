@@ -53,8 +53,12 @@ def loss_and_gradient(
     loss: Loss,
     target: Shaped[Tensor, "..."],
     engine: Engine,
+    importance: Float[Tensor, "*nets b"] | None = None,
 ) -> tuple[Float[Tensor, "*nets"], Float[Tensor, "*nets e"]]:
-    """Run the ticks once; give the loss and its exact gradient with respect to every edge weight."""
+    """Run the ticks once; give the loss and its exact gradient with respect to every edge weight.
+
+    `importance` weighs the examples; the word `weight` is kept for edges.
+    """
     w = dynamics.matrix(weight, wiring)
     recurrent = w[..., wiring.fixed :, :]
     ticks = len(clamped)
@@ -65,7 +69,7 @@ def loss_and_gradient(
         if final or loss.every_tick:
             outputs = tick.activity[..., -wiring.outputs :]
             loss.check_shape(target, outputs.shape, ticks)
-            value, error = loss(outputs, loss.at_tick(target, k, outputs))
+            value, error = loss(outputs, loss.at_tick(target, k, outputs), importance)
             values.append(value)
             gradients.append(engine.gradient(carried, error, wiring))
     return sum(values[1:], values[0]) / len(values), sum(gradients[1:], gradients[0]) / len(gradients)

@@ -1,7 +1,8 @@
 """Losses, each with its derivative at the output.
 
 A loss here maps outputs and targets to its value and to the derivative with respect to the outputs, which is all that a
-forward rule needs of it. Axes: b batch, o outputs; `*nets` are nets trained side by side, each with a loss of its own.
+forward rule needs of it; second-order steps need a root of its curvature there as well. Axes: b batch, o outputs;
+`*nets` are nets trained side by side, each with a loss of its own.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from torch import Tensor
 
 from onward.naming import suggest
 
-Evaluate = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+Evaluate = Callable[[Tensor, Tensor, Tensor | None], tuple[Tensor, Tensor]]
 
 
 @dataclass(frozen=True)
@@ -24,21 +25,28 @@ class Loss:
 
     Attributes:
         name: what reports call it.
-        evaluate: maps outputs `*nets b o` and targets to (value `*nets`, derivative of the value `*nets b o`).
+        evaluate: maps outputs `*nets b o`, targets and the importance of the examples (`*nets b`, or None) to (value
+            `*nets`, derivative of the value `*nets b o`).
         classes: whether a target is a class number (`*nets b`) rather than a vector (`*nets b o`).
         every_tick: whether it is read at every tick and averaged over them, instead of at the last tick alone.
+        root: maps outputs `*nets b o` to matrices `R`, `*nets b o o`, with `R^T R` the second derivative of one example's
+            loss at its outputs; None if it is not known.
     """
 
     name: str
     evaluate: Evaluate
     classes: bool = False
     every_tick: bool = False
+    root: Callable[[Tensor], Tensor] | None = None
 
     def __call__(
-        self, outputs: Float[Tensor, "*nets b o"], target: Shaped[Tensor, "..."]
+        self,
+        outputs: Float[Tensor, "*nets b o"],
+        target: Shaped[Tensor, "..."],
+        importance: Float[Tensor, "*nets b"] | None = None,
     ) -> tuple[Float[Tensor, "*nets"], Float[Tensor, "*nets b o"]]:
-        """Give the value and its derivative at the outputs."""
-        return self.evaluate(outputs, target)
+        """Give the value and its derivative at the outputs; examples count by their importance, whose mean should be 1."""
+        return self.evaluate(outputs, target, importance)
 
     def at_tick(self, target: Tensor, tick: int, outputs: Tensor) -> Tensor:
         """The target of one tick: targets may carry a tick axis after the batch (`*nets b t ...`), or hold for all."""
@@ -57,6 +65,22 @@ class Loss:
             expected = " x ".join(str(size) for size in (*lead, *own))
             a_tick = f" (or one of each for {ticks} ticks)" if self.every_tick else ""
             raise ValueError(f"{self.name} takes targets of shape {expected}{a_tick}, got {tuple(target.shape)}")
+
+    def curvature_root(
+        self, outputs: Float[Tensor, "*nets b o"], importance: Float[Tensor, "*nets b"] | None = None
+    ) -> Float[Tensor, "*nets b o o"]:
+        """Give a root `R` of the second derivative of the mean loss at the outputs of every example, `R^T R`.
+
+        Raises:
+            ValueError: the loss has no known root.
+        """
+        if self.root is None:
+            raise ValueError(
+                f"second-order steps need the curvature of the loss, which {self.name!r} does not give; "
+                f"{', '.join(LOSSES)} do"
+            )
+        share = outputs.new_tensor(1.0) if importance is None else importance[..., None, None]
+        return self.root(outputs) * (share / outputs.shape[-2]).sqrt()
 
     def check_target(self, target: Tensor, shape: Sequence[int]) -> None:
         """Refuse targets that this loss cannot read, for outputs of a shape (`*nets b o`): `ValueError`."""
@@ -88,7 +112,9 @@ def differentiable(name: str, function: Callable[[Tensor, Tensor], Tensor], *, c
     Autograd is used at the output only: it never sees a weight or a neuron.
     """
 
-    def value_and_error(outputs: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    def value_and_error(outputs: Tensor, target: Tensor, importance: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        if importance is not None:
+            raise ValueError(f"the loss {name!r} is one number a batch, so its examples cannot be weighted")
         if outputs.ndim == 2:
             with torch.enable_grad():
                 reads = outputs.detach().requires_grad_()
@@ -105,9 +131,16 @@ def differentiable(name: str, function: Callable[[Tensor, Tensor], Tensor], *, c
     return Loss(name, value_and_error, classes)
 
 
-def _cross_entropy(outputs: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-    """-log softmax(y)[label]; derivative (softmax(y) - onehot) / b."""
-    b = outputs.shape[-2]
+def _mean(each: Tensor, error: Tensor, importance: Tensor | None) -> tuple[Tensor, Tensor]:
+    """Average the losses of examples (`*nets b`), and their derivatives (`*nets b o`) with them."""
+    if importance is not None:
+        each, error = each * importance, error * importance.unsqueeze(-1)
+    b = each.shape[-1]
+    return each.sum(-1) / b, error / b
+
+
+def _cross_entropy(outputs: Tensor, labels: Tensor, importance: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    """-log softmax(y)[label]; derivative softmax(y) - onehot."""
     log_p = torch.log_softmax(outputs, -1)
     index = labels.unsqueeze(-1)
     try:
@@ -117,26 +150,40 @@ def _cross_entropy(outputs: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         raise
     error = log_p.detach().exp()
     error.scatter_add_(-1, index, error.new_full((1,), -1).expand(index.shape))
-    return -picked.squeeze(-1).sum(-1) / b, error / b
+    return _mean(-picked.squeeze(-1), error, importance)
 
 
-def _mean_squared_error(outputs: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-    """(y - t)^2 averaged over examples and outputs; derivative 2 (y - t) / (b o)."""
+def _cross_entropy_root(outputs: Tensor) -> Tensor:
+    """diag(sqrt p) (1 - 1 p^T), whose square is diag(p) - p p^T."""
+    p = torch.softmax(outputs, -1)
+    centred = torch.eye(p.shape[-1], dtype=p.dtype, device=p.device) - p.unsqueeze(-2)
+    return p.sqrt().unsqueeze(-1) * centred
+
+
+def _mean_squared_error(outputs: Tensor, target: Tensor, importance: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    """(y - t)^2 averaged over outputs; derivative 2 (y - t) / o."""
     difference = outputs - target
-    count = outputs.shape[-1] * outputs.shape[-2]
-    return difference.square().sum((-1, -2)) / count, difference.detach() * (2 / count)
+    return _mean(difference.square().mean(-1), difference.detach() * (2 / outputs.shape[-1]), importance)
 
 
-def _binary_cross_entropy(outputs: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-    """-t log s(y) - (1 - t) log s(-y) averaged over examples and outputs; derivative (s(y) - t) / (b o)."""
-    count = outputs.shape[-1] * outputs.shape[-2]
+def _mean_squared_error_root(outputs: Tensor) -> Tensor:
+    return torch.diag_embed(torch.full_like(outputs, (2 / outputs.shape[-1]) ** 0.5))
+
+
+def _binary_cross_entropy(outputs: Tensor, target: Tensor, importance: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    """-t log s(y) - (1 - t) log s(-y) averaged over outputs; derivative (s(y) - t) / o."""
     value = torch.nn.functional.binary_cross_entropy_with_logits(outputs, target, reduction="none")
-    return value.sum((-1, -2)) / count, (torch.sigmoid(outputs.detach()) - target) / count
+    return _mean(value.mean(-1), (torch.sigmoid(outputs.detach()) - target) / outputs.shape[-1], importance)
 
 
-cross_entropy = Loss("cross-entropy", _cross_entropy, classes=True)
-mean_squared_error = Loss("mean squared error", _mean_squared_error)
-binary_cross_entropy = Loss("binary cross-entropy", _binary_cross_entropy)
+def _binary_cross_entropy_root(outputs: Tensor) -> Tensor:
+    p = torch.sigmoid(outputs)
+    return torch.diag_embed((p * (1 - p) / outputs.shape[-1]).sqrt())
+
+
+cross_entropy = Loss("cross-entropy", _cross_entropy, classes=True, root=_cross_entropy_root)
+mean_squared_error = Loss("mean squared error", _mean_squared_error, root=_mean_squared_error_root)
+binary_cross_entropy = Loss("binary cross-entropy", _binary_cross_entropy, root=_binary_cross_entropy_root)
 
 LOSSES = {loss.name: loss for loss in (cross_entropy, mean_squared_error, binary_cross_entropy)}
 

@@ -26,7 +26,14 @@ class Backprop(AbstractLearner):
         self.net = net
         self.loss = losses.find(loss)
 
-    def credit(self, x: Float[Tensor, "..."], y: Tensor, initial: Float[Tensor, "..."] | None = None) -> Iterator[Credit]:
+    def credit(
+        self,
+        x: Float[Tensor, "..."],
+        y: Tensor,
+        initial: Float[Tensor, "..."] | None = None,
+        *,
+        importance: Float[Tensor, "*nets b"] | None = None,
+    ) -> Iterator[Credit]:
         """Yield the one parcel of a batch."""
         parameters = dict(self.net.named_parameters(prefix="net"))
         with torch.enable_grad():
@@ -36,7 +43,7 @@ class Backprop(AbstractLearner):
             for k in ticks:
                 outputs = states[..., k, :]
                 self.loss.check_shape(y, outputs.shape, states.shape[-2])
-                values.append(self.loss(outputs, self.loss.at_tick(y, k, outputs))[0])
+                values.append(self.loss(outputs, self.loss.at_tick(y, k, outputs), importance)[0])
             value = torch.stack(values).mean(0)
             gradients = torch.autograd.grad(value.sum(), list(parameters.values()))
         yield Credit(value.detach(), dict(zip(parameters, gradients, strict=True)))

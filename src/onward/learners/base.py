@@ -33,10 +33,11 @@ class AbstractLearner(nn.Module, ABC):
     loss: Loss
 
     @abstractmethod
-    def credit(self, x: Tensor, y: Tensor) -> Iterator[Credit]:
+    def credit(self, x: Tensor, y: Tensor, *, importance: Float[Tensor, "*nets b"] | None = None) -> Iterator[Credit]:
         """Yield parcels in the order in which they become available.
 
-        The caller may update the named parameters between two parcels.
+        The caller may update the named parameters between two parcels. Examples count equally, or by their `importance`,
+        whose mean over the data should be 1.
         """
 
     @abstractmethod

@@ -12,7 +12,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from onward.kernels import forward_only, losses
+from onward.kernels import curvature, forward_only, losses
+from onward.kernels.curvature import Quadratic
 from onward.kernels.forward_only import Engine
 from onward.kernels.losses import Loss
 from onward.kernels.plan import plan
@@ -39,12 +40,19 @@ class ForwardOnly(AbstractLearner):
         self.engine = None if engine is None else forward_only.find(engine)
         self._planned: dict[tuple[int, int], Engine] = {}
 
-    def credit(self, x: Float[Tensor, "..."], y: Tensor, initial: Float[Tensor, "..."] | None = None) -> Iterator[Credit]:
+    def credit(
+        self,
+        x: Float[Tensor, "..."],
+        y: Tensor,
+        initial: Float[Tensor, "..."] | None = None,
+        *,
+        importance: Float[Tensor, "*nets b"] | None = None,
+    ) -> Iterator[Credit]:
         """Yield the one parcel of a batch. Shapes as in `MeshNet.drive`."""
         clamped, state = self.net.drive(x, initial)
         engine = self._engine(len(clamped), state.shape[-2])
         loss, gradient = forward_only.loss_and_gradient(
-            self.net.weight, self.net.wiring, clamped, state, self.net.activation, self.loss, y, engine
+            self.net.weight, self.net.wiring, clamped, state, self.net.activation, self.loss, y, engine, importance
         )
         yield Credit(loss, {"net.weight": gradient})
 
@@ -62,6 +70,21 @@ class ForwardOnly(AbstractLearner):
         return forward_only.outputs_and_jacobian(
             self.net.weight, self.net.wiring, clamped, state, self.net.activation, engine
         )[1]
+
+    def quadratic(
+        self,
+        x: Float[Tensor, "..."],
+        y: Tensor,
+        initial: Float[Tensor, "..."] | None = None,
+        *,
+        importance: Float[Tensor, "*nets b"] | None = None,
+    ) -> Quadratic:
+        """Give the loss of a batch, its gradient and its Gauss-Newton curvature; `importance` as for `credit`."""
+        clamped, state = self.net.drive(x, initial)
+        engine = self._engine(len(clamped), state.shape[-2])
+        return curvature.quadratic(
+            self.net.weight, self.net.wiring, clamped, state, self.net.activation, self.loss, y, engine, importance
+        )
 
     def _engine(self, ticks: int, batch: int) -> Engine:
         if self.engine is not None:

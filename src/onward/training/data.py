@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -23,14 +24,16 @@ class Split:
         x: `*nets n features`, or `*nets n ticks features` for sequences; finite.
         y: class numbers `*nets n`, or target vectors `*nets n outputs`.
         nets: the leading axis as a shape: `()`, or `(s,)` if `stack` put s splits side by side.
+        importance: how much each example counts, `*nets n`, in any unit; all the same if left out.
 
     Raises:
-        ValueError: no examples, different numbers of inputs and targets, NaN or infinity.
+        ValueError: no examples, different numbers of inputs and targets, NaN or infinity, importance below 0 or all 0.
     """
 
     x: Float[Tensor, "..."]
     y: Shaped[Tensor, "..."]
     nets: tuple[int, ...] = ()
+    importance: Float[Tensor, "*nets n"] | None = None
 
     def __post_init__(self) -> None:
         for name, part in (("inputs", self.x), ("targets", self.y)):
@@ -48,6 +51,12 @@ class Split:
             if len(wrong):
                 where = tuple(wrong[0].tolist())
                 raise ValueError(f"{name} must be finite, got {part[where].item()} at index {list(where)}")
+        if self.importance is not None:
+            expected, mean = (*self.nets, len(self)), self.importance.mean(-1)
+            if tuple(self.importance.shape) != expected:
+                raise ValueError(f"importance must be {list(expected)}, got shape {list(self.importance.shape)}")
+            if not self.importance.isfinite().all() or (self.importance < 0).any() or (mean <= 0).any():
+                raise ValueError("importance must be finite, at least 0, and above 0 for some example")
 
     def __repr__(self) -> str:
         return f"Split(x {tuple(self.x.shape)} {self.x.dtype}, y {tuple(self.y.shape)} {self.y.dtype})"
@@ -59,14 +68,53 @@ class Split:
     def to(self, dtype: torch.dtype | None = None, device: torch.device | str | None = None) -> Split:
         """Give the split on another device, its floating-point parts in another dtype."""
         y = self.y.to(device, dtype) if self.y.is_floating_point() else self.y.to(device)
-        return Split(self.x.to(device, dtype), y, self.nets)
+        importance = None if self.importance is None else self.importance.to(device, dtype)
+        return Split(self.x.to(device, dtype), y, self.nets, importance)
+
+    @property
+    def share(self) -> Float[Tensor, "*nets n"] | None:
+        """The importance of each example, scaled to a mean of 1; None if all count the same."""
+        return None if self.importance is None else self.importance / self.importance.mean(-1, keepdim=True)
 
     def take(self, index: Shaped[Tensor, "*nets k"]) -> tuple[Tensor, Tensor]:
         """Give the inputs and targets of some examples; each net of a stack takes its own."""
+        return self.pick(self.x, index), self.pick(self.y, index)
+
+    def pick(self, part: Shaped[Tensor, "*nets n ..."], index: Shaped[Tensor, "*nets k"]) -> Shaped[Tensor, "*nets k ..."]:
+        """Give the entries of some examples of anything that has one entry an example."""
         if not self.nets:
-            return self.x[index], self.y[index]
+            return part[index]
         net = torch.arange(self.nets[0], device=index.device).unsqueeze(1)
-        return self.x[net, index], self.y[net, index]
+        return part[net, index]
+
+
+@runtime_checkable
+class Learnable(Protocol):
+    """What training looks at: examples to learn from, and some to choose by. A `Dataset` is one; its test part stays unseen."""
+
+    @property
+    def name(self) -> str:
+        """What messages call it."""
+        ...
+
+    @property
+    def train(self) -> Split:
+        """What is learned from."""
+        ...
+
+    @property
+    def validation(self) -> Split | None:
+        """What chooses."""
+        ...
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """Examples to learn from, and some to choose by, with nothing to be judged on: what an estimator is given."""
+
+    name: str
+    train: Split
+    validation: Split | None = None
 
 
 @dataclass(frozen=True)
@@ -102,7 +150,9 @@ def stack(datasets: Sequence[Dataset]) -> Dataset:
             raise ValueError(f"only data sets of equal sizes can be stacked, got {field.name} splits of {sizes}")
         if splits[0] is not None:
             x, y = torch.stack([s.x for s in splits]), torch.stack([s.y for s in splits])
-            splits[0] = Split(x, y, (len(splits),))
+            weighted = [s.x.new_ones(len(s)) if s.importance is None else s.importance for s in splits]
+            importance = torch.stack(weighted) if any(s.importance is not None for s in splits) else None
+            splits[0] = Split(x, y, (len(splits),), importance)
         parts[field.name] = splits[0]
     return Dataset(first.name, **parts)  # pyright: ignore[reportArgumentType]
 

@@ -31,5 +31,5 @@ def iris(seed: int, *, test: float = 0.3, validation: float = 0.2) -> Dataset:
     """Fisher's Iris (150 flowers, 4 features, 3 classes; shipped with scikit-learn), parted (stratified) by the seed."""
     from sklearn.datasets import load_iris
 
-    x, y = load_iris(return_X_y=True)
+    x, y = map(np.asarray, load_iris(return_X_y=True))
     return partition("iris", x, y, seed=seed, test=test, validation=validation)

@@ -1,26 +1,27 @@
 """The one training loop.
 
 `fit` yields an `Epoch` after each pass; printing, logging and leaving early are written by the caller as an ordinary
-`for` loop. Every parcel of credit is applied as soon as the learner hands it out.
+`for` loop. `Training` is the same loop with its state in the open: it can be left after any step, stored (`checkpoint`),
+and gone on with.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from onward.learners.base import AbstractLearner
-from onward.training.data import Dataset, Split
+from onward.training.best import Best
+from onward.training.data import Learnable, Split
 from onward.training.metrics import accuracy
-
-Optimiser = Callable[[Iterable[Tensor]], torch.optim.Optimizer]
-Schedule = Callable[[torch.optim.Optimizer], torch.optim.lr_scheduler.LRScheduler]
+from onward.training.second_order import DampedSteps, LevenbergMarquardt
+from onward.training.steps import GradientSteps, Optimiser, Schedule, Stepper
 
 
 class TrainingFailed(RuntimeError):
@@ -32,8 +33,9 @@ class Recipe:
     """How a learner is trained.
 
     Attributes:
-        optimiser: makes an optimiser of parameters; any of `torch.optim` that steps by gradients alone, as
-            `partial(torch.optim.Adam, lr=0.001)`. (`LBFGS`, which has to call the loss itself, is refused.)
+        optimiser: makes an optimiser of parameters, any of `torch.optim`, as `partial(torch.optim.Adam, lr=0.001)`; or
+            `LevenbergMarquardt(...)`, for a mesh that learns forward-only. That and `torch.optim.LBFGS` want all
+            examples in a step, or batches of many.
         epochs: passes over the training data, at the most.
         batch: examples a step; all of them if left out.
         schedule: makes a learning-rate schedule of an optimiser, stepped once an epoch; `ReduceLROnPlateau` is given the
@@ -45,7 +47,7 @@ class Recipe:
         drop_last: whether a last batch that is not whole is left out.
     """
 
-    optimiser: Optimiser
+    optimiser: Optimiser | LevenbergMarquardt
     epochs: int
     batch: int | None = None
     schedule: Schedule | None = None
@@ -58,6 +60,8 @@ class Recipe:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ValueError(f"{name} must be at least 1, got {value}")
+        if self.schedule is not None and isinstance(self.optimiser, LevenbergMarquardt):
+            raise ValueError("Levenberg-Marquardt sets its own damping; a learning-rate schedule has nothing to act on")
 
 
 @dataclass(frozen=True)
@@ -69,7 +73,9 @@ class Epoch:
         loss: mean over the batches of the pass, each taken before its own update.
         validation_loss: after the pass; None without validation data.
         validation_accuracy: after the pass; None without validation data or without classes.
-        seconds: since training began.
+        seconds: since training began, those before an interruption included.
+        passes: losses and gradients computed since training began, in passes over the training data; more than the
+            epochs where a step looks at its batch more than once.
     """
 
     number: int
@@ -77,11 +83,134 @@ class Epoch:
     validation_loss: Float[Tensor, "*nets"] | None
     validation_accuracy: Float[Tensor, "*nets"] | None
     seconds: float
+    passes: float
+
+
+class Training:
+    """A training run whose state lies open: leave it after any step, store it, go on.
+
+    Attributes:
+        learner: the rule and its net.
+        data: what it learns from.
+        recipe: how.
+        history: the epochs so far.
+        position: steps taken of the epoch that is under way.
+    """
+
+    def __init__(
+        self,
+        learner: AbstractLearner,
+        data: Learnable,
+        recipe: Recipe,
+        *,
+        generator: torch.Generator | Sequence[torch.Generator],
+    ) -> None:
+        """Prepare a run. Arguments and errors as for `fit`."""
+        generators = [generator] if isinstance(generator, torch.Generator) else list(generator)
+        if len(generators) != (data.train.nets[0] if data.train.nets else 1):
+            raise ValueError(f"one generator a net is needed, got {len(generators)} for nets {list(data.train.nets)}")
+        if recipe.patience is not None and data.validation is None:
+            raise ValueError(f"patience needs validation data, and {data.name} has none")
+        first, _ = data.train.take(torch.zeros(*data.train.nets, 1, dtype=torch.int64, device=data.train.x.device))
+        outputs = learner.scores(first)
+        for split in (data.train, data.validation):
+            if split is not None:
+                learner.loss.check_target(split.y, (*split.nets, len(split), outputs.shape[-1]))
+        self.learner, self.data, self.recipe, self.generators = learner, data, recipe, generators
+        self.parameters = dict(learner.named_parameters())
+        self.stepper = self._stepper()
+        self.best = None if recipe.patience is None else Best(self.parameters, data.train.nets, recipe.patience)
+        self.history: list[Epoch] = []
+        self.position = 0
+        self._losses: list[Tensor] = []
+        self._order_from = [generator.get_state() for generator in generators]
+        self._began, self._before = time.perf_counter(), 0.0
+
+    @property
+    def ended(self) -> bool:
+        """Whether all epochs are done, every net has stopped, or no step can change anything any more."""
+        stopped = self.best is not None and not bool(self.best.running.any())
+        return len(self.history) >= self.recipe.epochs or stopped or (not self.position and self.stepper.stuck)
+
+    def steps(self) -> Iterator[Epoch | None]:
+        """Go on to the end, yielding after every step: the `Epoch` after its last, None after the others.
+
+        At the end the best weights are put back, if the recipe keeps them. Between two steps the state can be taken.
+        """
+        while not self.ended:
+            yield from self._epoch()
+        if self.best is not None:
+            self.best.restore()
+
+    def epochs(self) -> Iterator[Epoch]:
+        """Go on to the end, yielding after every epoch."""
+        return (epoch for epoch in self.steps() if epoch is not None)
+
+    def _epoch(self) -> Iterator[Epoch | None]:
+        if self.position:  # begun before: draw the same order again
+            for generator, state in zip(self.generators, self._order_from, strict=True):
+                generator.set_state(state)
+        else:
+            self._order_from = [generator.get_state() for generator in self.generators]
+        remaining = list(batches(self.data.train, self.recipe, self.generators))
+        while self.position < len(remaining):
+            self._losses.append(self.stepper.step(*remaining[self.position]))
+            self.position += 1
+            if self.position < len(remaining):
+                yield None
+        number = len(self.history) + 1
+        loss = torch.stack(self._losses).mean(0)
+        validation = self.data.validation
+        judged = evaluate(self.learner, validation) if validation is not None else (None, None)
+        watched = {"loss": loss, "validation loss": loss if judged[0] is None else judged[0]}
+        _check_finite(number, watched, self.parameters, None if self.best is None else self.best.running)
+        self.stepper.end_epoch(watched["validation loss"])
+        if self.best is not None:
+            self.best.see(watched["validation loss"])
+        self.history.append(Epoch(number, loss, *judged, self.seconds, self.stepper.seen / len(self.data.train)))
+        self.position, self._losses = 0, []
+        yield self.history[-1]
+
+    @property
+    def seconds(self) -> float:
+        """Since training began, those before an interruption included."""
+        return self._before + time.perf_counter() - self._began
+
+    def state(self) -> dict[str, Any]:
+        """Give all that the rest of the run depends on: nested dicts, lists, numbers and tensors, not copied."""
+        return {
+            "weights": self.learner.state_dict(),
+            "stepper": self.stepper.state(),
+            "best": None if self.best is None else self.best.state(),
+            "generators": [generator.get_state() for generator in self.generators],
+            "order_from": self._order_from,
+            "position": self.position,
+            "losses": self._losses,
+            "history": [vars(epoch) for epoch in self.history],
+            "seconds": self.seconds,
+        }
+
+    def load(self, state: Mapping[str, Any]) -> None:
+        """Take back what `state` gave, from a run of the same learner, data and recipe; the rest is bitwise the same."""
+        self.learner.load_state_dict(state["weights"])
+        self.stepper.load(state["stepper"])
+        if self.best is not None:
+            self.best.load(state["best"])
+        for generator, its in zip(self.generators, state["generators"], strict=True):
+            generator.set_state(its)
+        self._order_from, self.position, self._losses = state["order_from"], state["position"], list(state["losses"])
+        self.history = [Epoch(**epoch) for epoch in state["history"]]
+        self._began, self._before = time.perf_counter(), state["seconds"]
+
+    def _stepper(self) -> Stepper:
+        if isinstance(self.recipe.optimiser, LevenbergMarquardt):
+            return DampedSteps(self.learner, self.recipe.optimiser)
+        return GradientSteps(self.learner, self.recipe.optimiser, self.recipe.schedule, self.data.train.nets)
 
 
 def fit(
     learner: AbstractLearner,
-    data: Dataset,
+    data: Learnable,
     recipe: Recipe,
     *,
     generator: torch.Generator | Sequence[torch.Generator],
@@ -97,59 +226,30 @@ def fit(
         generator: source of the orders; one for each net of a stack.
 
     Raises:
-        ValueError: labels out of range, or a recipe that needs validation data where there is none.
+        ValueError: labels out of range, or a recipe that does not suit the data or the learner.
         TrainingFailed: the loss or the weights are no longer finite.
     """
-    generators = [generator] if isinstance(generator, torch.Generator) else list(generator)
-    if len(generators) != (data.train.nets[0] if data.train.nets else 1):
-        raise ValueError(f"one generator a net is needed, got {len(generators)} for nets {list(data.train.nets)}")
-    if recipe.patience is not None and data.validation is None:
-        raise ValueError(f"patience needs validation data, and {data.name} has none")
-    first, _ = data.train.take(torch.zeros(*data.train.nets, 1, dtype=torch.int64, device=data.train.x.device))
-    outputs = learner.scores(first)
-    for split in (data.train, data.validation):
-        if split is not None:
-            learner.loss.check_target(split.y, (*split.nets, len(split), outputs.shape[-1]))
-    parameters = dict(learner.named_parameters())
-    optimiser = recipe.optimiser(parameters.values())
-    if isinstance(optimiser, torch.optim.LBFGS):
-        raise ValueError("fit steps by gradients alone, and LBFGS has to call the loss itself; take another optimiser")
-    schedule = None if recipe.schedule is None else recipe.schedule(optimiser)
-    best = None if recipe.patience is None else _Best(parameters, data.train.nets, recipe.patience)
-    began = time.perf_counter()
-    for number in range(1, recipe.epochs + 1):
-        losses = []
-        for x, y in batches(data.train, recipe, generators):
-            for credit in learner.credit(x, y):
-                _apply(credit.gradients, parameters, optimiser)
-                losses.append(credit.loss)
-        loss = torch.stack(losses).mean(0)
-        judged = evaluate(learner, data.validation) if data.validation is not None else (None, None)
-        watched = {"loss": loss, "validation loss": loss if judged[0] is None else judged[0]}
-        _check_finite(number, watched, parameters, None if best is None else best.running)
-        _step_schedule(schedule, loss if judged[0] is None else judged[0])
-        stopped = best is not None and judged[0] is not None and best.see(judged[0])
-        yield Epoch(number, loss, *judged, time.perf_counter() - began)
-        if stopped:
-            break
-    if best is not None:
-        best.restore()
+    return Training(learner, data, recipe, generator=generator).epochs()
 
 
-def batches(split: Split, recipe: Recipe, generators: Sequence[torch.Generator]) -> Iterator[tuple[Tensor, Tensor]]:
-    """Give one pass over a split in batches; each net of a stack has its own order."""
+def batches(
+    split: Split, recipe: Recipe, generators: Sequence[torch.Generator]
+) -> Iterator[tuple[Tensor, Tensor, Tensor | None]]:
+    """Give one pass over a split in batches of inputs, targets and importance; each net of a stack has its own order."""
     n = len(split)
     size = n if recipe.batch is None else min(recipe.batch, n)
     end = n - n % size if recipe.drop_last else n
+    parts = (split.x, split.y, split.share)
     if recipe.shuffle:
         index = torch.stack([torch.randperm(n, generator=generator) for generator in generators])
-        x, y = split.take((index if split.nets else index[0]).to(split.x.device))
-    else:
-        x, y = split.x, split.y
+        order = (index if split.nets else index[0]).to(split.x.device)
+        parts = tuple(None if part is None else split.pick(part, order) for part in parts)
     axis = len(split.nets)
     for start in range(0, end, size):
         width = min(size, n - start)
-        yield x.narrow(axis, start, width), y.narrow(axis, start, width)
+        x, y, share = (None if part is None else part.narrow(axis, start, width) for part in parts)
+        assert x is not None and y is not None  # noqa: S101, PT018
+        yield x, y, share
 
 
 @torch.no_grad()
@@ -157,17 +257,8 @@ def evaluate(learner: AbstractLearner, split: Split) -> tuple[Float[Tensor, "*ne
     """Give the loss and, for class labels, the accuracy of a learner's scores on a split."""
     scores = learner.scores(split.x)
     target = learner.loss.at_tick(split.y, -1, scores)
-    loss, _ = learner.loss(scores, target)
+    loss, _ = learner.loss(scores, target) if split.share is None else learner.loss(scores, target, split.share)
     return loss, accuracy(scores, target) if learner.loss.classes else None
-
-
-def _apply(gradients: dict[str, Tensor], parameters: dict[str, Any], optimiser: torch.optim.Optimizer) -> None:
-    """Update the parameters of one parcel; all others have no gradient, and optimisers pass them over."""
-    for name, gradient in gradients.items():
-        parameters[name].grad = gradient
-    optimiser.step()
-    for name in gradients:
-        parameters[name].grad = None
 
 
 def _check_finite(
@@ -185,44 +276,3 @@ def _check_finite(
             value = f"became {losses[name][failed].flatten()[0].item()}" if name in losses else "is no longer finite"
             hint = "a smaller learning rate or scaled inputs may help"
             raise TrainingFailed(f"the {name}{which} {value} in epoch {number}; {hint}")
-
-
-def _step_schedule(schedule: torch.optim.lr_scheduler.LRScheduler | None, loss: Tensor) -> None:
-    if isinstance(schedule, torch.optim.lr_scheduler.ReduceLROnPlateau):
-        schedule.step(loss.mean().item())
-    elif schedule is not None:
-        schedule.step()
-
-
-class _Best:
-    """The best weights so far by validation loss, for every net of a stack, and which nets have stopped."""
-
-    def __init__(self, parameters: Mapping[str, Tensor], nets: tuple[int, ...], patience: int) -> None:
-        self.parameters = parameters
-        self.kept = {name: parameter.detach().clone() for name, parameter in parameters.items()}
-        self.loss = torch.full(nets, torch.inf, dtype=torch.float64)
-        self.since: Int[Tensor, "*nets"] = torch.zeros(nets, dtype=torch.int64)
-        self.patience = patience
-
-    @property
-    def running(self) -> Bool[Tensor, "*nets"]:
-        """Which nets have not stopped."""
-        return self.since < self.patience
-
-    @torch.no_grad()
-    def see(self, loss: Float[Tensor, "*nets"]) -> bool:
-        """Note the loss of an epoch; tell whether every net has stopped."""
-        loss = loss.detach().cpu().double()
-        better: Bool[Tensor, "*nets"] = self.running & (loss < self.loss)
-        self.loss = torch.where(better, loss, self.loss)
-        self.since = torch.where(better, 0, self.since + 1)
-        for name, parameter in self.parameters.items():
-            which = better.view(*better.shape, *[1] * (parameter.ndim - better.ndim)).to(parameter.device)
-            self.kept[name] = torch.where(which, parameter, self.kept[name])
-        return not bool(self.running.any())
-
-    @torch.no_grad()
-    def restore(self) -> None:
-        """Put the best weights back."""
-        for name, parameter in self.parameters.items():
-            parameter.copy_(self.kept[name])

@@ -31,7 +31,7 @@ def iris_as_published(seed: int) -> Dataset:
     """Iris as in its notebook: 105 flowers to train on, of the other 45 the first 40 to test on."""
     from sklearn.datasets import load_iris
 
-    x, y = load_iris(return_X_y=True)
+    x, y = map(np.asarray, load_iris(return_X_y=True))
     order = np.random.default_rng(seed).permutation(len(y))
     learned, judged = order[:105], order[105:145]
     return Dataset("iris as published", _split(x[learned], y[learned]), _split(x[judged], y[judged]))
