@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from onward.training import datasets
+from onward.training import datasets, problems
 from onward.training.data import Split, partition, stack
 
 
@@ -60,7 +60,7 @@ def test_stacked_nets_take_their_own_examples() -> None:
 
 
 def test_spirals_turn_a_little_over_twice() -> None:
-    x, y = datasets.spiral_points(4000, np.random.default_rng(0), noise=0.0)
+    x, y = problems.spiral_points(4000, np.random.default_rng(0), noise=0.0)
     angle = np.hypot(*x.T)
     assert angle.max() == pytest.approx(np.radians(780), rel=0.01)
     np.testing.assert_allclose(x[2000:], -x[:2000])

@@ -21,6 +21,7 @@ from onward.training.metrics import accuracy, balanced_accuracy
 Measure = Callable[[AbstractLearner, Sequence[int]], dict[str, Tensor]]
 
 POINTS = 100  # of a stored series
+SMALL = 400  # edges, up to which the chosen weights are stored too, so that figures can draw the net
 
 
 def train(
@@ -77,10 +78,12 @@ def train(
     metrics["recipe"] = recipe_of
     metrics["parameters"] = torch.full((len(seeds),), nets[0].topology.edges)
     metrics.update({} if also is None else also(learner, seeds))
+    kept = {"weight": chosen["net.weight"]} if nets[0].topology.edges <= SMALL else {}
     return [
         Outcome(
             {name: value[k].item() for name, value in metrics.items()},
-            {name: [value[k].item() for value in thinned(series)] for name, series in histories[number].items()},
+            {name: [value[k].item() for value in thinned(series)] for name, series in histories[number].items()}
+            | {name: value[k].tolist() for name, value in kept.items()},
         )
         for k, number in enumerate(recipe_of.tolist())
     ]

@@ -65,16 +65,16 @@ class GradientSteps:
         self.parameters = dict(learner.named_parameters())
         self.optimiser = optimiser(self.parameters.values())
         self.schedule = None if schedule is None else schedule(self.optimiser)
-        self.nets = len(nets)
+        self.nets = nets
         self.seen = 0
-        if isinstance(self.optimiser, torch.optim.LBFGS) and nets:
+        if isinstance(self.optimiser, torch.optim.LBFGS) and nets not in ((), (1,)):
             raise ValueError(f"LBFGS searches along one line for all nets, so it trains one net at a time, got {nets[0]}")
 
     def step(self, x: Tensor, y: Tensor, importance: Tensor | None) -> Float[Tensor, "*nets"]:
         """Learn from a batch; give the mean loss of its parcels, each taken before it was applied."""
         if isinstance(self.optimiser, torch.optim.LBFGS):
             return self._search(self.optimiser, x, y, importance)
-        self.seen += x.shape[self.nets]
+        self.seen += x.shape[len(self.nets)]
         losses = []
         for credit in self._credit(x, y, importance):
             self._assign(credit.gradients)
@@ -119,11 +119,11 @@ class GradientSteps:
         self, optimiser: torch.optim.LBFGS, x: Tensor, y: Tensor, importance: Tensor | None
     ) -> Float[Tensor, "*nets"]:
         def closure() -> float:
-            self.seen += len(x)
+            self.seen += x.shape[len(self.nets)]
             (credit,) = self._credit(x, y, importance)
             self._assign(credit.gradients)
             return credit.loss.item()
 
         first = optimiser.step(closure)
         self._assign(dict.fromkeys(self.parameters))
-        return x.new_tensor(first)
+        return x.new_full(self.nets, float(first))

@@ -16,15 +16,15 @@ import torch
 from torch import Tensor
 
 from onward.learners.base import AbstractLearner
-from onward.training import datasets
+from onward.training import problems
 from onward.training.data import Dataset, Split
 from onward.training.metrics import balanced_accuracy
 
 
 def spirals_as_published(seed: int) -> Dataset:
     """The spirals of the 2-D notebook: stacked by class, cut at 70 %."""
-    x, y = datasets.spiral_points(2000, np.random.default_rng(seed))
-    return Dataset("spirals as published", _split(x[:1400], y[:1400]), _split(x[1400:], y[1400:]))
+    x, y = problems.spiral_points(2000, np.random.default_rng(seed))
+    return Dataset("spirals as published", as_split(x[:1400], y[:1400]), as_split(x[1400:], y[1400:]))
 
 
 def iris_as_published(seed: int) -> Dataset:
@@ -34,16 +34,17 @@ def iris_as_published(seed: int) -> Dataset:
     x, y = map(np.asarray, load_iris(return_X_y=True))
     order = np.random.default_rng(seed).permutation(len(y))
     learned, judged = order[:105], order[105:145]
-    return Dataset("iris as published", _split(x[learned], y[learned]), _split(x[judged], y[judged]))
+    return Dataset("iris as published", as_split(x[learned], y[learned]), as_split(x[judged], y[judged]))
 
 
 def fresh_spirals(learner: AbstractLearner, seeds: Sequence[int]) -> dict[str, Tensor]:
     """Balanced accuracy on 2000 spiral points, half of each class, that neither part holds."""
-    x, y = datasets.spiral_points(2000, np.random.default_rng(2**32 - 1))
-    split = _split(x, y)
+    x, y = problems.spiral_points(2000, np.random.default_rng(2**32 - 1))
+    split = as_split(x, y)
     scores = learner.scores(split.x.expand(len(seeds), *split.x.shape))
     return {"fresh_balanced_accuracy": balanced_accuracy(scores, split.y.expand(len(seeds), -1))}
 
 
-def _split(x: np.ndarray, y: np.ndarray) -> Split:
+def as_split(x: np.ndarray, y: np.ndarray) -> Split:
+    """Give points and classes as a split, in float32."""
     return Split(torch.tensor(x, dtype=torch.float32), torch.tensor(y, dtype=torch.int64))

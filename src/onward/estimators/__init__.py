@@ -1,0 +1,1 @@
+"""scikit-learn faces: estimators that train a mesh on a table of numbers."""
