@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 from onward.naming import suggest
-from onward.papers.mesh_neural_networks import iris, numerical_test, table_1
+from onward.papers.mesh_neural_networks import (
+    figures_4_and_5,
+    iris,
+    numerical_test,
+    pruning,
+    second_order,
+    table_1,
+    ticks,
+)
+from onward.papers.neuron_by_neuron import cascades
 from onward.reports.artefact import Artefact
 
-ARTEFACTS = {artefact.name: artefact for artefact in (numerical_test.ARTEFACT, table_1.ARTEFACT, iris.ARTEFACT)}
+MODULES = (numerical_test, table_1, iris, figures_4_and_5, second_order, ticks, pruning, cascades)
+ARTEFACTS = {module.ARTEFACT.name: module.ARTEFACT for module in MODULES}
 
 
 def find(name: str) -> Artefact:

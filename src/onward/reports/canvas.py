@@ -23,6 +23,12 @@ def row_of_axes(count: int, size: tuple[float, float]) -> list[Axes]:
     return list(Figure(figsize=size, layout="constrained").subplots(1, count, squeeze=False)[0])
 
 
+def grid_of_axes(rows: int, columns: int, size: tuple[float, float]) -> list[list[Axes]]:
+    """Give rows of axes on a new figure, each of a size in inches."""
+    figure = Figure(figsize=(columns * size[0], rows * size[1]), layout="constrained")
+    return [list(line) for line in figure.subplots(rows, columns, squeeze=False)]
+
+
 def figure_of(axes: Axes) -> Figure:
     """Give the figure that axes stand on."""
     figure = axes.get_figure(root=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 import torch
@@ -139,7 +139,10 @@ class Dataset:
         return Dataset(self.name, self.train.to(dtype, device), self.test.to(dtype, device), validation)
 
 
-def stack(datasets: Sequence[Dataset]) -> Dataset:
+Parts = TypeVar("Parts", Dataset, Lesson)
+
+
+def stack(datasets: Sequence[Parts]) -> Parts:
     """Put data sets of equal sizes side by side, for nets that are trained in one computation."""
     first = datasets[0]
     parts: dict[str, Split | None] = {}
@@ -154,7 +157,7 @@ def stack(datasets: Sequence[Dataset]) -> Dataset:
             importance = torch.stack(weighted) if any(s.importance is not None for s in splits) else None
             splits[0] = Split(x, y, (len(splits),), importance)
         parts[field.name] = splits[0]
-    return Dataset(first.name, **parts)  # pyright: ignore[reportArgumentType]
+    return type(first)(first.name, **parts)  # pyright: ignore[reportArgumentType]
 
 
 def partition(

@@ -137,3 +137,21 @@ def best_perceptron(
         outcomes.append(Outcome(metrics, {}))
         progress((done + 1) / len(seeds))
     return outcomes
+
+
+def timed(solver: str) -> Experiment:
+    """Five tanh neurons on the spirals once more, for the clock alone: to be run on a machine that does nothing else."""
+    same = perceptron("spirals", 5) if solver == "mlp" else mesh("spirals", solver, 5, "tanh")
+    return Experiment(f"mnn/solvers/time/{solver}", partial(on_one_thread, trial=same.trial), seeds=SEEDS, together=1)
+
+
+def on_one_thread(
+    seeds: Sequence[int], progress: Progress, *, trial: Callable[[Sequence[int], Progress], list[Outcome]]
+) -> list[Outcome]:
+    """Run a trial on one thread."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        return trial(seeds, progress)
+    finally:
+        torch.set_num_threads(threads)

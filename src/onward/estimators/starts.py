@@ -1,0 +1,105 @@
+"""Several first weights, trained side by side on the same data; the best is kept.
+
+Where training takes a second the first weights decide more than anything else, and starting again is the cheapest remedy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from onward.kernels.forward_only import Engine
+from onward.kernels.losses import Loss
+from onward.learners.forward_only import ForwardOnly
+from onward.nets.mesh import MeshNet
+from onward.training.data import Lesson, Split
+from onward.training.fit import Epoch, Recipe, Training, evaluate
+
+Watch = Callable[[Iterable[Epoch]], Iterable[Epoch]]
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A net that has learned.
+
+    Attributes:
+        net: with its weights of the last epoch, or of the best one if there was validation data.
+        losses: of its epochs, until it stopped.
+        validation_losses: likewise; None without validation data.
+    """
+
+    net: MeshNet
+    losses: list[float]
+    validation_losses: list[float] | None
+
+
+def train_best(
+    nets: Sequence[MeshNet],
+    loss: Loss,
+    lesson: Lesson,
+    recipe: Recipe,
+    *,
+    generators: Sequence[torch.Generator],
+    penalty: float,
+    engine: Engine | str | None = None,
+    watch: Watch = iter,
+) -> Trained:
+    """Train nets of one topology and keep the one of the lowest loss.
+
+    Args:
+        nets: as they start.
+        loss: of their outputs.
+        lesson: what each of them learns from; with validation data, that chooses.
+        recipe: how; with patience if, and only if, there is validation data.
+        generators: source of the orders, one a net.
+        penalty: c of `c/2 |w|^2`, added to the training loss where that chooses.
+        engine: as for `ForwardOnly`.
+        watch: is given the epochs as they pass, and hands them on.
+
+    Raises:
+        TrainingFailed: the loss or the weights of a net are no longer finite.
+    """
+    net = nets[0] if len(nets) == 1 else MeshNet.stack(nets)
+    learner = ForwardOnly(net, loss, engine=engine)
+    validation = None if lesson.validation is None else beside(lesson.validation, net.nets)
+    together = Lesson(lesson.name, beside(lesson.train, net.nets), validation)
+    training = Training(learner, together, recipe, generator=generators)
+    for _ in watch(training.epochs()):
+        pass
+    if training.best is None:
+        found = evaluate(learner, together.train)[0] + 0.5 * penalty * net.weight.detach().square().sum(-1)
+    else:
+        found = training.best.loss
+    chosen = int(found.argmin())
+    losses = _curve([epoch.loss for epoch in training.history], chosen)
+    if recipe.patience is None:
+        return Trained(net.unstack()[chosen], losses, None)
+    judged = _curve([epoch.validation_loss for epoch in training.history if epoch.validation_loss is not None], chosen)
+    end = stop(judged, recipe.patience)
+    return Trained(net.unstack()[chosen], losses[:end], judged[:end])
+
+
+def beside(split: Split, nets: tuple[int, ...]) -> Split:
+    """Give the same examples to every net of a stack, without a copy."""
+    parts = (part if part is None else part.expand(*nets, *part.shape) for part in (split.x, split.y, split.importance))
+    x, y, importance = parts
+    assert x is not None and y is not None  # noqa: S101, PT018
+    return Split(x, y, nets, importance)
+
+
+def stop(losses: Sequence[float], patience: int) -> int:
+    """Count the epochs until there were `patience` of them without a lower loss; all if there never were."""
+    lowest, since = float("inf"), 0
+    for number, loss in enumerate(losses, start=1):
+        since = 0 if loss < lowest else since + 1
+        lowest = min(lowest, loss)
+        if since == patience:
+            return number
+    return len(losses)
+
+
+def _curve(losses: Sequence[Tensor], chosen: int) -> list[float]:
+    return torch.stack(list(losses)).flatten(1)[:, chosen].tolist() if losses[0].ndim else torch.stack(list(losses)).tolist()

@@ -1,0 +1,40 @@
+"""A trained mesh as a `torch.export` program: a graph of tensor operations that any torch can load, without onward.
+
+The batch may have any size. Axes: b batch, i features, o outputs.
+"""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import torch
+from torch.export import Dim, ExportedProgram
+
+from onward.exports import files
+from onward.exports.module import to_module
+from onward.nets.mesh import MeshNet
+from onward.nets.standardise import Standardise
+
+
+def to_program(net: MeshNet, *, inputs: Standardise | None = None, outputs: Standardise | None = None) -> ExportedProgram:
+    """Give a net as an exported program from `b i` to `b o`; arguments and errors as in `to_module`.
+
+    An activation of one's own must be made of torch operations that `torch.export` can trace.
+    """
+    module = to_module(net, inputs=inputs, outputs=outputs).eval()
+    # torch.export takes sizes 0 and 1 for constants, so the batch that it looks at has two examples
+    example = net.weight.new_zeros(2, net.topology.features)
+    program = torch.export.export(module, (example,), dynamic_shapes={"x": {0: Dim("batch")}})
+    for node in program.graph.nodes:
+        node.meta.pop("stack_trace", None)  # it names files of the machine that exports
+    return program
+
+
+def save_program(
+    net: MeshNet, path: str | Path, *, inputs: Standardise | None = None, outputs: Standardise | None = None
+) -> Path:
+    """Write the exported program, to be read with `torch.export.load`; give the path. Errors as in `to_program`."""
+    content = io.BytesIO()
+    torch.export.save(to_program(net, inputs=inputs, outputs=outputs), content)
+    return files.write(path, content.getvalue())
