@@ -67,7 +67,8 @@ class Experiment:
 
 
 def describe(value: Any) -> Any:
-    """Write a value down as plain data: functions by name and arguments, defaults included, dataclasses by field.
+    """Write a value down as plain data: functions by name and arguments, defaults included, dataclasses by field
+    (but for those that are no part of their identity, `compare=False`).
 
     Raises:
         TypeError: the value cannot be written down exactly (a lambda, an open file, ...).
@@ -86,7 +87,7 @@ def describe(value: Any) -> Any:
     if is_dataclass(value) and not isinstance(value, type):
         return {
             "class": _name(type(value)),
-            **{field.name: describe(getattr(value, field.name)) for field in fields(value)},
+            **{field.name: describe(getattr(value, field.name)) for field in fields(value) if field.compare},
         }
     if isinstance(value, np.generic):
         return value.item()

@@ -8,7 +8,7 @@ forward rule needs of it; second-order steps need a root of its curvature there 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import torch
 from jaxtyping import Float, Shaped
@@ -30,14 +30,14 @@ class Loss:
         classes: whether a target is a class number (`*nets b`) rather than a vector (`*nets b o`).
         every_tick: whether it is read at every tick and averaged over them, instead of at the last tick alone.
         root: maps outputs `*nets b o` to matrices `R`, `*nets b o o`, with `R^T R` the second derivative of one example's
-            loss at its outputs; None if it is not known.
+            loss at its outputs; None if it is not known. It follows from `evaluate`, so it is no part of a loss's identity.
     """
 
     name: str
     evaluate: Evaluate
     classes: bool = False
     every_tick: bool = False
-    root: Callable[[Tensor], Tensor] | None = None
+    root: Callable[[Tensor], Tensor] | None = field(default=None, compare=False)
 
     def __call__(
         self,
@@ -139,7 +139,7 @@ def _mean(each: Tensor, error: Tensor, importance: Tensor | None) -> tuple[Tenso
     return each.sum(-1) / b, error / b
 
 
-def _cross_entropy(outputs: Tensor, labels: Tensor, importance: Tensor | None = None) -> tuple[Tensor, Tensor]:
+def _cross_entropy(outputs: Tensor, labels: Tensor, importance: Tensor | None) -> tuple[Tensor, Tensor]:
     """-log softmax(y)[label]; derivative softmax(y) - onehot."""
     log_p = torch.log_softmax(outputs, -1)
     index = labels.unsqueeze(-1)
@@ -160,7 +160,7 @@ def _cross_entropy_root(outputs: Tensor) -> Tensor:
     return p.sqrt().unsqueeze(-1) * centred
 
 
-def _mean_squared_error(outputs: Tensor, target: Tensor, importance: Tensor | None = None) -> tuple[Tensor, Tensor]:
+def _mean_squared_error(outputs: Tensor, target: Tensor, importance: Tensor | None) -> tuple[Tensor, Tensor]:
     """(y - t)^2 averaged over outputs; derivative 2 (y - t) / o."""
     difference = outputs - target
     return _mean(difference.square().mean(-1), difference.detach() * (2 / outputs.shape[-1]), importance)
@@ -170,7 +170,7 @@ def _mean_squared_error_root(outputs: Tensor) -> Tensor:
     return torch.diag_embed(torch.full_like(outputs, (2 / outputs.shape[-1]) ** 0.5))
 
 
-def _binary_cross_entropy(outputs: Tensor, target: Tensor, importance: Tensor | None = None) -> tuple[Tensor, Tensor]:
+def _binary_cross_entropy(outputs: Tensor, target: Tensor, importance: Tensor | None) -> tuple[Tensor, Tensor]:
     """-t log s(y) - (1 - t) log s(-y) averaged over outputs; derivative (s(y) - t) / o."""
     value = torch.nn.functional.binary_cross_entropy_with_logits(outputs, target, reduction="none")
     return _mean(value.mean(-1), (torch.sigmoid(outputs.detach()) - target) / outputs.shape[-1], importance)
