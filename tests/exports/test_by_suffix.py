@@ -61,5 +61,5 @@ def test_a_near_suffix_is_suggested_and_a_folder_is_not_overwritten(tmp_path: Pa
     with pytest.raises(ValueError, match="did you mean '.onnx'"):
         save(ONE, tmp_path / "net.onx")
     (tmp_path / "net.c").mkdir()
-    with pytest.raises(ValueError, match="there is a folder of that name"):
+    with pytest.raises(OSError, match="cannot be written: it is a folder"):
         save(ONE, tmp_path / "net.c")

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from onward.exports import files
 from onward.exports.c_source import to_c
 from onward.exports.graph import save_graphml
 from onward.exports.node_link import to_node_link
 from onward.exports.onnx_file import save_onnx
 from onward.exports.program import save_program
+from onward.files import atomic
 from onward.naming import suggest
 from onward.nets.mesh import MeshNet
 from onward.nets.standardise import Standardise
@@ -39,11 +39,13 @@ def save(net: MeshNet, path: str | Path, *, inputs: Standardise | None = None, o
 
 def _save_json(net: MeshNet, path: str | Path, *, inputs: Standardise | None, outputs: Standardise | None) -> Path:
     data = to_node_link(net, inputs=inputs, outputs=outputs)
-    return files.write(path, (json.dumps(data, allow_nan=False) + "\n").encode())
+    atomic.write(path, (json.dumps(data, allow_nan=False) + "\n").encode())
+    return Path(path)
 
 
 def _save_c(net: MeshNet, path: str | Path, *, inputs: Standardise | None, outputs: Standardise | None) -> Path:
-    return files.write(path, to_c(net, inputs=inputs, outputs=outputs).encode())
+    atomic.write(path, to_c(net, inputs=inputs, outputs=outputs).encode())
+    return Path(path)
 
 
 FORMS = {".pt2": save_program, ".onnx": save_onnx, ".json": _save_json, ".c": _save_c, ".graphml": save_graphml}

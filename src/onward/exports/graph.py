@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from onward import graphs
-from onward.exports import checks, files
+from onward.exports import checks
+from onward.files import atomic
 from onward.nets.mesh import MeshNet
 from onward.nets.standardise import Standardise
 
@@ -55,4 +56,5 @@ def save_graphml(
 
     content = io.BytesIO()
     networkx.write_graphml(graph, content)
-    return files.write(path, content.getvalue())
+    atomic.write(path, content.getvalue())
+    return Path(path)

@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from onward.exports import checks, files
+from onward.exports import checks
+from onward.files import atomic
 from onward.kernels import dynamics
 from onward.nets.mesh import MeshNet
 from onward.nets.standardise import Standardise
@@ -36,7 +37,8 @@ def save_onnx(
     Raises:
         ValueError: the package `onnx` is missing, or what `to_module` refuses, an activation of one's own, another dtype.
     """
-    return files.write(path, onnx_model(net, inputs=inputs, outputs=outputs).SerializeToString())
+    atomic.write(path, onnx_model(net, inputs=inputs, outputs=outputs).SerializeToString())
+    return Path(path)
 
 
 def onnx_model(net: MeshNet, *, inputs: Standardise | None = None, outputs: Standardise | None = None) -> Any:

@@ -11,8 +11,8 @@ from pathlib import Path
 import torch
 from torch.export import Dim, ExportedProgram
 
-from onward.exports import files
 from onward.exports.module import to_module
+from onward.files import atomic
 from onward.nets.mesh import MeshNet
 from onward.nets.standardise import Standardise
 
@@ -37,4 +37,5 @@ def save_program(
     """Write the exported program, to be read with `torch.export.load`; give the path. Errors as in `to_program`."""
     content = io.BytesIO()
     torch.export.save(to_program(net, inputs=inputs, outputs=outputs), content)
-    return files.write(path, content.getvalue())
+    atomic.write(path, content.getvalue())
+    return Path(path)
