@@ -8,6 +8,7 @@ from onward.papers.mesh_neural_networks import (
     iris,
     numerical_test,
     pruning,
+    regression,
     second_order,
     table_1,
     ticks,
@@ -15,7 +16,7 @@ from onward.papers.mesh_neural_networks import (
 from onward.papers.neuron_by_neuron import cascades
 from onward.reports.artefact import Artefact
 
-MODULES = (numerical_test, table_1, iris, figures_4_and_5, second_order, ticks, pruning, cascades)
+MODULES = (numerical_test, table_1, iris, figures_4_and_5, second_order, ticks, pruning, regression, cascades)
 ARTEFACTS = {module.ARTEFACT.name: module.ARTEFACT for module in MODULES}
 
 

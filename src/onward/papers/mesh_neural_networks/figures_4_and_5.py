@@ -54,7 +54,7 @@ PUBLISHED = {
     if problem.published is not None
     for solver in ("adam", "lm")
 }
-ARMS = {"adam-relu": ("adam", "relu"), "lm-tanh": ("lm", "tanh"), "lm-relu": ("lm", "relu")}
+ARMS = {"adam-relu": ("adam", "relu"), "lm-tanh": ("lm", "tanh")}
 SOUND = {(name, arm): solvers.mesh(name, ARMS[arm][0], HIDDEN, ARMS[arm][1]) for name in PROBLEMS for arm in ARMS}
 PERCEPTRONS = {name: solvers.perceptron(name, HIDDEN) for name in PROBLEMS}
 
@@ -115,7 +115,7 @@ def _sound(
         paper = "1.000" if problem.published is not None else ""
         cells = [f"{mean(values(sound[name, arm], ACCURACY))}" if sound[name, arm] else "not run" for arm in ARMS]
         rows.append([problem.title, paper, bound, *cells, f"{mean(values(perceptrons[name], ACCURACY))}"])
-    header = ["problem", "paper", "Bayes limit", "mesh, ReLU, Adam", "mesh, tanh, LM", "mesh, ReLU, LM", "perceptron"]
+    header = ["problem", "paper", "Bayes limit", "mesh, ReLU, Adam", "mesh, tanh, Levenberg-Marquardt", "perceptron"]
     return Table("Test accuracy, sound protocol: mean ± 95 %.", header, rows)
 
 

@@ -159,13 +159,15 @@ def _figure(found: dict[tuple[str, int], Sequence[Result]]) -> Figure:
 
 
 def verdict(found: dict[tuple[str, int], Sequence[Result]]) -> list[str]:
-    """Judge both sentences by the paired intervals alone."""
+    """Judge both sentences by intervals alone: those of accuracy are widened for the number of comparisons."""
     sentences = []
     for problem in SHAPES:
         worse, level, better = [], [], []
-        for ticks in (ticks for ticks in TICKS if ticks != PAPER):
+        others = [ticks for ticks in TICKS if ticks != PAPER]
+        for ticks in others:
             against = paired(found[problem, ticks], found[problem, PAPER], ACCURACY)
-            group = worse if against.value + against.half < 0 else better if against.value - against.half > 0 else level
+            half = _wider(against, len(others))
+            group = worse if against.value + half < 0 else better if against.value - half > 0 else level
             group.append(str(ticks))
         told = [
             f"{word} at {', '.join(group)}"
@@ -193,6 +195,14 @@ def verdict(found: dict[tuple[str, int], Sequence[Result]]) -> list[str]:
             + (": training does not weaken them." if grown and not shrunk else ".")
         )
     return sentences
+
+
+def _wider(found: Mean, comparisons: int) -> float:
+    """The half-width at which several comparisons together are wrong in 5 % of cases at most (Bonferroni)."""
+    from scipy.stats import t
+
+    degrees = found.n - 1
+    return found.half * float(t.ppf(1 - 0.025 / comparisons, degrees) / t.ppf(0.975, degrees))
 
 
 ARTEFACT = Artefact(

@@ -1,0 +1,241 @@
+"""One sealed file a model: weights, topology, preprocessing, configuration.
+
+`save` takes a mesh, an estimator, or a model of a table, and `load` gives the same back. What is loaded is checked piece
+by piece, even where the seal is whole, because anybody can seal a file. An estimator's random state and the state of its
+optimiser are not kept: trained further, it begins a new descent from its weights.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from onward.estimators.classifier import MeshClassifier
+from onward.estimators.regressor import MeshRegressor
+from onward.files import sealed
+from onward.files.sealed import FileDamaged
+from onward.models.table_model import MeshModel, TableModel
+from onward.nets import saved
+from onward.nets.mesh import MeshNet
+from onward.nets.standardise import Standardise
+from onward.tables.schema import Schema
+
+KIND = "model"
+ESTIMATORS = {"MeshClassifier": MeshClassifier, "MeshRegressor": MeshRegressor}
+SCALINGS = ("input_scaling_", "output_scaling_")
+UNKEPT = ("topology", "random_state", "engine", "verbose")  # parameters: the net has the first, the rest is of the moment
+CURVES = ("loss_curve_", "validation_curve_")
+LABELS = {"bool": bool, "int": int, "float": float, "str": str}
+
+Model = MeshNet | MeshClassifier | MeshRegressor | TableModel
+
+
+def save(model: Model, path: str | os.PathLike[str]) -> None:
+    """Write a model into one file, whole or not at all.
+
+    Raises:
+        ValueError: an estimator that was not trained, an activation of one's own, anything but a model.
+        WriteFailed: the file could not be written; what was there is unchanged.
+    """
+    configuration: dict[str, Any] = {"net": None, "estimator": None, "table": None}
+    estimator = model.estimator if isinstance(model, TableModel) else model
+    if isinstance(model, TableModel):
+        configuration["table"] = {"schema": model.schema.to_dict(), "report": dict(model.report)}
+    net = estimator
+    tensors: dict[str, Tensor] = {}
+    if isinstance(estimator, MeshClassifier | MeshRegressor):
+        if not hasattr(estimator, "net_"):
+            raise ValueError(f"a {type(estimator).__name__} must be trained before it can be saved")
+        net = estimator.net_
+        configuration["estimator"] = _describe(estimator)
+        for name in SCALINGS:
+            scaling = getattr(estimator, name)
+            if scaling is not None:
+                tensors |= {f"{name}.{part}": values for part, values in scaling._asdict().items()}
+    if not isinstance(net, MeshNet):
+        raise ValueError(f"expected a mesh, an estimator or a table model to save, got {type(model).__name__}")
+    found, configuration["net"] = saved.parts(net)
+    sealed.write(path, KIND, tensors | {f"net.{name}": tensor for name, tensor in found.items()}, configuration)
+
+
+def load(path: str | os.PathLike[str]) -> Model:
+    """Read what `save` wrote.
+
+    Raises:
+        FileDamaged: no such file, or one that is damaged, foreign, of another kind, or that describes no model.
+    """
+    _, tensors, configuration = sealed.read(path, KIND)
+    try:
+        return _model(tensors, configuration)
+    except ValueError as error:
+        raise FileDamaged(f"{path} is whole, but holds no model that can be used: {error}") from error
+
+
+def _describe(estimator: MeshModel) -> dict[str, Any]:
+    """Everything that `predict` and a look at the estimator need, but for the net and the scaling."""
+    parameters = {k: v for k, v in estimator.get_params(deep=False).items() if k not in UNKEPT}
+    if not isinstance(parameters["activation"], str):
+        parameters["activation"] = parameters["activation"].name
+    described: dict[str, Any] = {
+        "class": type(estimator).__name__,
+        "features": estimator.net_.topology.features,
+        "names": getattr(estimator, "feature_names_in_", np.empty(0, object)).tolist() or None,
+        "curves": {name: getattr(estimator, name) for name in CURVES},
+    }
+    if isinstance(estimator, MeshClassifier):
+        weights = parameters["class_weight"]
+        if isinstance(weights, dict):
+            parameters["class_weight"] = [[_plain(label), float(weight)] for label, weight in weights.items()]
+        classes = [_plain(label) for label in estimator.classes_.tolist()]
+        described["classes"] = {"type": type(classes[0]).__name__, "labels": classes}
+    else:
+        described["flat"] = bool(estimator._flat)
+    described["parameters"] = {
+        key: list(value) if isinstance(value, tuple) else _plain(value) if not isinstance(value, list) else value
+        for key, value in parameters.items()
+    }
+    return described
+
+
+def _model(tensors: Mapping[str, Tensor], configuration: Mapping[str, Any]) -> Model:
+    _keys("the configuration", configuration, {"net", "estimator", "table"})
+    prefix = "net."
+    net = saved.from_parts(
+        {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)},
+        _mapping("net", configuration["net"]),
+    )
+    others = {name: tensor for name, tensor in tensors.items() if not name.startswith(prefix)}
+    if configuration["estimator"] is None:
+        if others or configuration["table"] is not None:
+            raise ValueError("a mesh without an estimator takes no scaling and no table")
+        return net
+    estimator = _estimator(net, others, _mapping("estimator", configuration["estimator"]))
+    if configuration["table"] is None:
+        return estimator
+    table = _mapping("table", configuration["table"])
+    _keys("the table", table, {"schema", "report"})
+    return TableModel(Schema.from_dict(table["schema"]), estimator, _mapping("report", table["report"]))
+
+
+def _estimator(net: MeshNet, tensors: Mapping[str, Tensor], described: Mapping[str, Any]) -> MeshModel:
+    if net.nets:
+        raise ValueError(f"an estimator has one net, got {net.nets[0]} side by side")
+    name = described.get("class")
+    if not isinstance(name, str) or name not in ESTIMATORS:
+        raise ValueError(f"expected one of {', '.join(ESTIMATORS)}, got the estimator {name!r:.80}")
+    kind = ESTIMATORS[name]
+    own = {"classes"} if kind is MeshClassifier else {"flat"}
+    _keys("the estimator", described, {"class", "features", "names", "curves", "parameters"} | own)
+    estimator = kind(**_parameters(kind, _mapping("parameters", described["parameters"])))
+    estimator._validate_params()
+    features = net.topology.features
+    if described["features"] != features:
+        raise ValueError(f"the estimator takes {described['features']!r:.80} features, but its net {features}")
+    learned: dict[str, Any] = {"n_features_in_": features}
+    if described["names"] is not None:
+        learned["feature_names_in_"] = np.array(_texts("names of features", described["names"], features), object)
+    vars(estimator).update(learned)
+    estimator.net_, estimator.topology_ = net, net.topology
+    for scaling, columns in zip(SCALINGS, (features, net.topology.outputs), strict=True):
+        setattr(estimator, scaling, _scaling(scaling, tensors, columns))
+    unknown = set(tensors) - {f"{scaling}.{part}" for scaling in SCALINGS for part in Standardise._fields}
+    if unknown:
+        raise ValueError(f"there is no place for the tensor {min(unknown)!r:.80}")
+    if f"torch.{estimator.dtype}" != str(net.weight.dtype):
+        raise ValueError(f"the estimator computes in {estimator.dtype}, but its net is {net.weight.dtype}")
+    _curves(estimator, _mapping("curves", described["curves"]))
+    if isinstance(estimator, MeshClassifier):
+        estimator.classes_ = _classes(_mapping("classes", described["classes"]), net.topology.outputs)
+        if estimator.output_scaling_ is not None:
+            raise ValueError("a classifier does not scale its outputs")
+    else:
+        if not isinstance(described["flat"], bool) or (described["flat"] and net.topology.outputs != 1):
+            raise ValueError(f"flat tells whether there is one target without an axis, got {described['flat']!r:.80}")
+        estimator._flat = described["flat"]
+    # Trained further, it begins anew from its weights, with a generator of its own.
+    estimator._generator_state = torch.Generator().manual_seed(0).get_state()
+    estimator._stepper_state = None
+    return estimator
+
+
+def _parameters(kind: type[MeshModel], given: Mapping[str, Any]) -> dict[str, Any]:
+    _keys("the parameters", given, set(kind._get_param_names()) - set(UNKEPT))
+    parameters = dict(given)
+    if isinstance(parameters["hidden"], list):
+        parameters["hidden"] = tuple(parameters["hidden"])
+    weights = parameters.get("class_weight")
+    if isinstance(weights, list):
+        pairs = [pair for pair in weights if isinstance(pair, list) and len(pair) == 2]
+        if len(pairs) != len(weights) or not all(type(label) in LABELS.values() for label, _ in pairs):
+            raise ValueError("class weights must be pairs of a label and a number")
+        parameters["class_weight"] = dict(pairs)
+    return parameters
+
+
+def _scaling(name: str, tensors: Mapping[str, Tensor], columns: int) -> Standardise | None:
+    parts = [tensors.get(f"{name}.{part}") for part in Standardise._fields]
+    if all(part is None for part in parts):
+        return None
+    for part in parts:
+        if part is None or part.shape != (columns,) or part.dtype != torch.float64 or not part.isfinite().all():
+            raise ValueError(f"{name} must be two tensors of {columns} finite numbers in float64")
+    scaling = Standardise(*(part for part in parts if part is not None))
+    if not (scaling.scale > 0).all():
+        raise ValueError(f"{name} must scale by numbers above 0, got {scaling.scale.min().item()}")
+    return scaling
+
+
+def _classes(described: Mapping[str, Any], outputs: int) -> np.ndarray:
+    _keys("the classes", described, {"type", "labels"})
+    labels, kind = described["labels"], described["type"]
+    if not isinstance(kind, str) or kind not in LABELS or not isinstance(labels, list) or len(labels) != outputs:
+        raise ValueError(f"the classes must be {outputs} labels of {', '.join(LABELS)}, one for each output")
+    if not all(type(label) is LABELS[kind] for label in labels):
+        raise ValueError(f"the classes must all be of type {kind}")
+    if kind == "int" and not all(-(2**63) <= label < 2**63 for label in labels):
+        raise ValueError("classes that are whole numbers must fit 64 bits")
+    if sorted(set(labels)) != labels:
+        raise ValueError("the classes must be different and sorted")
+    return np.array(labels)
+
+
+def _curves(estimator: MeshModel, curves: Mapping[str, Any]) -> None:
+    _keys("the curves", curves, set(CURVES))
+    for name, curve in curves.items():
+        fine = isinstance(curve, list) and curve and all(isinstance(value, float) for value in curve)
+        if not fine and not (curve is None and name == "validation_curve_"):
+            raise ValueError(f"{name} must be a list of losses")
+        setattr(estimator, name, curve)
+    losses, validation = curves["loss_curve_"], curves["validation_curve_"]
+    estimator.loss_, estimator.n_iter_ = losses[-1], len(losses)
+    estimator.best_validation_loss_ = None if validation is None else min(validation)
+
+
+def _texts(what: str, given: Any, count: int) -> list[str]:
+    if not isinstance(given, list) or len(given) != count or not all(isinstance(text, str) for text in given):
+        raise ValueError(f"expected {count} {what} as text")
+    return given
+
+
+def _mapping(what: str, given: Any) -> Mapping[str, Any]:
+    if not isinstance(given, dict):
+        raise ValueError(f"{what} must be an object of names and values, got {type(given).__name__}")
+    return given
+
+
+def _keys(what: str, given: Mapping[str, Any], expected: set[str]) -> None:
+    if set(given) != expected:
+        odd = min(set(given) ^ expected)
+        raise ValueError(
+            f"{what} must name {', '.join(sorted(expected))}; {odd!r:.80} is {'not among them' if odd in given else 'missing'}"
+        )
+
+
+def _plain(value: Any) -> Any:
+    """A NumPy number as Python's own."""
+    return value.item() if isinstance(value, np.generic) else value
