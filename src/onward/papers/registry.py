@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from onward.naming import suggest
 from onward.papers.mesh_neural_networks import (
+    animation,
     figures_4_and_5,
     iris,
     numerical_test,
@@ -16,7 +17,7 @@ from onward.papers.mesh_neural_networks import (
 from onward.papers.neuron_by_neuron import cascades
 from onward.reports.artefact import Artefact
 
-MODULES = (numerical_test, table_1, iris, figures_4_and_5, second_order, ticks, pruning, regression, cascades)
+MODULES = (numerical_test, table_1, iris, figures_4_and_5, animation, second_order, ticks, pruning, regression, cascades)
 ARTEFACTS = {module.ARTEFACT.name: module.ARTEFACT for module in MODULES}
 
 

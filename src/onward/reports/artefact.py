@@ -31,13 +31,21 @@ class Picture:
 
 
 @dataclass(frozen=True)
+class Film:
+    """An animation, as the bytes of a WebP file, and what it shows."""
+
+    caption: str
+    webp: bytes
+
+
+@dataclass(frozen=True)
 class Text:
     """A paragraph; in Markdown."""
 
     words: str
 
 
-Element = Table | Picture | Text
+Element = Table | Picture | Film | Text
 Results = Mapping[str, Sequence[Result]]  # by the name of the experiment
 
 

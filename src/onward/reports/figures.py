@@ -11,7 +11,7 @@ from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from onward.experiments.statistics import Mean
+from onward.experiments.statistics import Mean, mean
 from onward.reports.canvas import BLUE, GREEN, ORANGE, PURPLE, RED, SKY, axes_or_new, figure_of
 
 CLASSES = (BLUE, ORANGE, GREEN, RED, PURPLE, SKY)
@@ -93,6 +93,28 @@ def draw_means(arms: Mapping[str, Mapping[int, Mean]], *, x: str, y: str, axes: 
     axes.set(xlabel=x, ylabel=y, xticks=sorted({place for points in arms.values() for place in points}))
     _plain(axes)
     axes.legend(frameon=False, fontsize=8.5)
+    return figure_of(axes)
+
+
+def draw_arms(arms: Mapping[str, Sequence[float]], *, x: str, axes: Axes | None = None) -> Figure:
+    """Draw arms below each other: the mean over splits with its 95 % interval, and every split faintly.
+
+    Args:
+        arms: for each name, from top to bottom, one value a split.
+        x: label of the axis of the values.
+        axes: where to draw; left out, a new figure.
+    """
+    axes = axes_or_new(axes, (7.2, 0.9 + 0.45 * len(arms)))
+    for k, values in enumerate(arms.values()):
+        found = mean(values)
+        colour = CLASSES[k % len(CLASSES)]
+        axes.scatter(values, [k] * len(values), s=22, color=colour, alpha=0.25, linewidths=0)
+        half = 0.0 if np.isnan(found.half) else found.half
+        axes.errorbar(found.value, k, xerr=half, fmt="o", ms=6, lw=1.6, capsize=3, color=colour)
+    axes.set_yticks(range(len(arms)), list(arms))
+    axes.set_ylim(len(arms) - 0.5, -0.5)
+    axes.set_xlabel(x)
+    _plain(axes)
     return figure_of(axes)
 
 

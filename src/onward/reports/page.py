@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from onward.reports.artefact import Element, Picture, Table, Text
+from onward.reports.artefact import Element, Film, Picture, Table, Text
 
 STYLE = """
 :root { color-scheme: light; }
@@ -27,7 +27,7 @@ code { background: #f2f4f7; padding: 0.1rem 0.3rem; border-radius: 3px; }
 
 
 def to_markdown(title: str, source: str, elements: Sequence[Element], folder: Path, stem: str) -> Path:
-    """Write `stem.md` into a folder, its pictures as PNG files beside it; give its path."""
+    """Write `stem.md` into a folder, its pictures as PNG and its films as WebP files beside it; give its path."""
     folder.mkdir(parents=True, exist_ok=True)
     lines = [f"# {title}", "", source, ""]
     pictures = 0
@@ -37,10 +37,10 @@ def to_markdown(title: str, source: str, elements: Sequence[Element], folder: Pa
                 lines += [element.caption, "", *_markdown_rows(element), ""]
             case Text():
                 lines += [element.words, ""]
-            case Picture():
+            case Picture() | Film():
                 pictures += 1
-                name = f"{stem}-{pictures}.png"
-                (folder / name).write_bytes(_png(element))
+                name = f"{stem}-{pictures}." + ("webp" if isinstance(element, Film) else "png")
+                (folder / name).write_bytes(element.webp if isinstance(element, Film) else _png(element))
                 lines += [f"![{element.caption}]({name})", "", f"*{element.caption}*", ""]
     path = folder / f"{stem}.md"
     path.write_text("\n".join(lines).rstrip() + "\n")
@@ -61,6 +61,11 @@ def to_html(title: str, source: str, elements: Sequence[Element], path: Path) ->
                 caption = html.escape(element.caption)
                 width = round(element.figure.get_figwidth() * 96)
                 image = f'<img width="{width}" alt="{caption}" src="data:image/png;base64,{data}">'
+                parts.append(f"<figure>{image}<figcaption>{caption}</figcaption></figure>")
+            case Film():
+                data = base64.b64encode(element.webp).decode()
+                caption = html.escape(element.caption)
+                image = f'<img alt="{caption}" src="data:image/webp;base64,{data}">'
                 parts.append(f"<figure>{image}<figcaption>{caption}</figcaption></figure>")
     page = (
         f'<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n'

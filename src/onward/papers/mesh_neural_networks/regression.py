@@ -25,7 +25,7 @@ from onward.training.problems import Points
 
 SEEDS = 10
 TEST = 0.3
-FOLDS = 5
+FOLDS = 3
 FEATURES = 10
 HIDDEN = (3, 6, 10)
 PENALTIES = (0.001, 0.01, 0.1)  # c of c/2 |w|^2, beside the mean squared error of standardised targets
