@@ -1,5 +1,8 @@
 """Neural networks trained without backpropagation."""
 
+from importlib import import_module
+from typing import TYPE_CHECKING
+
 __version__ = "0.1.0"
 
 from onward import graphs as graphs
@@ -19,13 +22,45 @@ from onward.nets.mesh import MeshNet as MeshNet
 from onward.topology import Topology as Topology
 from onward.training import datasets as datasets
 from onward.training.data import Dataset as Dataset
+from onward.training.data import Lesson as Lesson
 from onward.training.data import Split as Split
 from onward.training.data import partition as partition
 from onward.training.fit import Epoch as Epoch
 from onward.training.fit import Recipe as Recipe
+from onward.training.fit import Training as Training
 from onward.training.fit import TrainingFailed as TrainingFailed
 from onward.training.fit import fit as fit
 from onward.training.gradient_check import GradientCheck as GradientCheck
 from onward.training.gradient_check import check_gradients as check_gradients
 from onward.training.metrics import accuracy as accuracy
 from onward.training.metrics import balanced_accuracy as balanced_accuracy
+from onward.training.second_order import LevenbergMarquardt as LevenbergMarquardt
+
+if TYPE_CHECKING:
+    from onward.estimators.classifier import MeshClassifier as MeshClassifier
+    from onward.estimators.regressor import MeshRegressor as MeshRegressor
+    from onward.models.file import load as load
+    from onward.models.file import save as save
+
+# What needs scikit-learn is imported when it is asked for, so that the core does without.
+_WITH_SCIKIT_LEARN = {
+    "MeshClassifier": "onward.estimators.classifier",
+    "MeshRegressor": "onward.estimators.regressor",
+    "load": "onward.models.file",
+    "save": "onward.models.file",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _WITH_SCIKIT_LEARN:
+        raise AttributeError(f"module 'onward' has no attribute {name!r}")
+    try:
+        return getattr(import_module(_WITH_SCIKIT_LEARN[name]), name)
+    except ModuleNotFoundError as missing:
+        if (missing.name or "").partition(".")[0] != "sklearn":
+            raise
+        raise ImportError(f"onward.{name} needs scikit-learn; pip install 'onward[app]' brings it") from missing
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_WITH_SCIKIT_LEARN})
