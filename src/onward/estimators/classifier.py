@@ -1,3 +1,4 @@
+# ruff: noqa: N803, N806 - scikit-learn calls data X
 """A mesh that tells classes apart, as a scikit-learn classifier."""
 
 from __future__ import annotations
@@ -17,10 +18,58 @@ from onward.kernels.losses import cross_entropy
 
 
 class MeshClassifier(ClassifierMixin, MeshEstimator):
-    """doc."""
+    """A classifier whose net is a mesh, trained forward-only: no backward pass, by default second-order steps.
+
+    It has an output neuron a class and learns by cross-entropy. Weighted examples count as if repeated, exactly so for
+    "lm" with all examples in a step and nothing held out. A mesh trained for all its epochs is a normal end, so there is
+    no `ConvergenceWarning`.
+
+    Parameters:
+        hidden: hidden neurons; for `kind="layered"` also a tuple, the neurons of each layer. 0 for none.
+        topology: any graph, a `Topology` that fits the data; `kind` and `hidden` are then ignored.
+        kind: family of the graph: "mesh", "cascade", "layered" or "recurrent".
+        ticks: updates before the outputs are read; left out, as many as the longest path has edges, or in a graph with
+            cycles 3 (more if its outputs are further away).
+        activation: of the hidden neurons, by name or as an `Activation`.
+        solver: "lm" (Levenberg-Marquardt), "adam" or "sgd" (momentum 0.9). The memory of a step of "lm" grows with the
+            square of the number of edges and its time with examples x classes x that square, so it suits nets of up to
+            some hundred edges; "adam" suits the larger ones.
+        max_iter: epochs at the most; left out, 100 for "lm" and 200 for the others.
+        batch_size: examples a step; "auto": for "lm" all of up to 2000, 1000 of more, for the others 32.
+        learning_rate: left out, 0.01 for "adam" and 0.02 for "sgd"; ignored by "lm".
+        penalty: c of `c/2 |w|^2`, biases included, added to the mean loss of the scaled data; every solver's.
+        damping: at the start; of "lm" alone.
+        starts: first weights that are trained side by side; the net of the lowest validation loss is kept, or, if nothing
+            is held out, of the lowest training loss with its penalty.
+        early_stopping: whether examples are held out, training stops when their loss falls no more, and the best
+            weights are kept; "auto": from 500 examples.
+        validation_fraction: of the examples, of every class alike, that are held out.
+        n_iter_no_change: epochs without a lower validation loss after which a net stops.
+        scale: whether every feature is shifted and scaled to mean 0 and deviation 1 over the examples, weighted.
+        class_weight: None, "balanced" (classes count alike), or weights by class, 1 where left out; they multiply
+            `sample_weight`.
+        warm_start: whether `fit` goes on from the weights and the scaling that are there.
+        random_state: of first weights, orders and held out examples; PyTorch's global generator is never touched.
+        dtype: of weights and training, "float64" or "float32".
+        engine: "influence" or "factored", which compute the same gradient; left out, the cheaper one.
+        verbose: whether a progress bar is drawn, if `rich` is there.
+
+    Attributes:
+        net_: the trained `MeshNet`.
+        topology_: its graph.
+        input_scaling_: `Standardise` of the features, or None without `scale`.
+        output_scaling_: None; outputs are logits.
+        classes_: the labels, in the order of the outputs.
+        n_features_in_, feature_names_in_: as everywhere in scikit-learn.
+        n_iter_: epochs of the net that was kept, until it stopped, in the last `fit` and all `partial_fit` since.
+        loss_curve_: mean loss of each of them without the penalty, taken before each step.
+        loss_: the last of these.
+        validation_curve_, best_validation_loss_: loss of the held out examples after each epoch, and the lowest; None if
+            nothing was held out.
+    """
 
     _loss = cross_entropy
-    _thing = "class"
+    _things = "classes"
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **MeshEstimator._parameter_constraints,
         "class_weight": [StrOptions({"balanced"}), dict, None],
@@ -28,29 +77,29 @@ class MeshClassifier(ClassifierMixin, MeshEstimator):
 
     def __init__(
         self,
-        hidden=10,
+        hidden: Any = 10,
         *,
-        topology=None,
-        kind="mesh",
-        ticks=None,
-        activation="tanh",
-        solver="lm",
-        max_iter=None,
-        batch_size="auto",
-        learning_rate=None,
-        penalty=1e-4,
-        damping=0.01,
-        starts=1,
-        early_stopping="auto",
-        validation_fraction=0.1,
-        n_iter_no_change=20,
-        scale=True,
-        class_weight=None,
-        warm_start=False,
-        random_state=None,
-        dtype="float64",
-        engine=None,
-        verbose=False,
+        topology: Any = None,
+        kind: Any = "mesh",
+        ticks: Any = None,
+        activation: Any = "tanh",
+        solver: Any = "lm",
+        max_iter: Any = None,
+        batch_size: Any = "auto",
+        learning_rate: Any = None,
+        penalty: Any = 1e-4,
+        damping: Any = 0.01,
+        starts: Any = 1,
+        early_stopping: Any = "auto",
+        validation_fraction: Any = 0.1,
+        n_iter_no_change: Any = 20,
+        scale: Any = True,
+        class_weight: Any = None,
+        warm_start: Any = False,
+        random_state: Any = None,
+        dtype: Any = "float64",
+        engine: Any = None,
+        verbose: Any = False,
     ) -> None:
         """Store the parameters, which the class describes."""
         super().__init__(
@@ -88,10 +137,9 @@ class MeshClassifier(ClassifierMixin, MeshEstimator):
             ValueError: a parameter or data that cannot be used, a single class, a topology that does not fit.
             TrainingFailed: the loss or the weights are no longer finite.
         """
-        going_on = self.warm_start and hasattr(self, "net_")
-        X, y, weight = self._labelled(X, y, sample_weight, reset=not going_on)
+        X, y, weight = self._labelled(X, y, sample_weight, reset=not self._going_on)
         classes, index = np.unique(y, return_inverse=True)
-        if going_on and not np.array_equal(classes, self.classes_):
+        if self._going_on and not np.array_equal(classes, self.classes_):
             raise ValueError(
                 f"warm_start goes on with the classes {_names(self.classes_)}, but the data has {_names(classes)}"
             )
@@ -138,7 +186,8 @@ class MeshClassifier(ClassifierMixin, MeshEstimator):
 
     def predict(self, X: Any) -> np.ndarray:
         """Give the likeliest class of every example, `n`."""
-        return self.classes_[self._outputs(X).argmax(1).numpy()]
+        likeliest = self._outputs(X).argmax(1).numpy()
+        return self.classes_[likeliest]
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """Give the probability of every class, `n x classes`, in the order of `classes_`."""
@@ -152,8 +201,9 @@ class MeshClassifier(ClassifierMixin, MeshEstimator):
         self, X: Any, y: Any, sample_weight: Any, *, reset: bool
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
         X, y, weight = self._examples(X, y, sample_weight, reset=reset)
+        y = column_or_1d(y)
         check_classification_targets(y)
-        return X, column_or_1d(y), weight
+        return X, y, weight
 
     def _importance(self, classes: np.ndarray, index: np.ndarray, weight: np.ndarray | None) -> np.ndarray | None:
         by_class = class_weights(self.class_weight, classes, np.bincount(index, weight, len(classes)))

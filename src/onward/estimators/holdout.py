@@ -28,7 +28,9 @@ def hold_out(
     largest = int(counts.argmax())
     taken[largest] = taken[largest].clamp(min=1)
     if counts[largest] < 2:
-        raise ValueError(f"early stopping needs at least 2 examples of some class to hold one out, got {len(labels)} in all")
+        raise ValueError(
+            f"early stopping holds out an example of a class or target that has 2, got n_samples={len(labels)}"
+        )
     judged = torch.cat([order[labels[order] == label][: int(taken[label])] for label in range(len(counts))])
     learned = torch.ones(len(labels), dtype=torch.bool)
     learned[judged] = False

@@ -1,3 +1,4 @@
+# ruff: noqa: N803, N806 - scikit-learn calls data X
 """A mesh that predicts numbers, as a scikit-learn regressor."""
 
 from __future__ import annotations
@@ -16,10 +17,15 @@ from onward.training.data import Split
 
 
 class MeshRegressor(RegressorMixin, MeshEstimator):
-    """doc."""
+    """A regressor whose net is a mesh, trained forward-only: no backward pass, by default second-order steps.
+
+    It has an output neuron a target and learns by squared error. Parameters and attributes are those of `MeshClassifier`,
+    except that there are no classes; that `scale` concerns the targets too, so that `output_scaling_` is theirs, or None
+    without it, and losses and `penalty` are in their units of deviation; and that `penalty` is 0.01 if left out.
+    """
 
     _loss = mean_squared_error
-    _thing = "target"
+    _things = "targets"
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
@@ -36,8 +42,7 @@ class MeshRegressor(RegressorMixin, MeshEstimator):
             ValueError: a parameter or data that cannot be used, a topology that does not fit.
             TrainingFailed: the loss or the weights are no longer finite.
         """
-        going_on = self.warm_start and hasattr(self, "net_")
-        X, y, weight = self._numbered(X, y, sample_weight, reset=not going_on)
+        X, y, weight = self._numbered(X, y, sample_weight, reset=not self._going_on)
         flat = y.ndim == 1
         y = y.reshape(len(y), -1)
         self._fit(X, y, weight, y.shape[1])

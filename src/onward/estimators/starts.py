@@ -102,4 +102,6 @@ def stop(losses: Sequence[float], patience: int) -> int:
 
 
 def _curve(losses: Sequence[Tensor], chosen: int) -> list[float]:
-    return torch.stack(list(losses)).flatten(1)[:, chosen].tolist() if losses[0].ndim else torch.stack(list(losses)).tolist()
+    return (
+        torch.stack(list(losses)).flatten(1)[:, chosen].tolist() if losses[0].ndim else torch.stack(list(losses)).tolist()
+    )

@@ -22,7 +22,7 @@ def structure(
     *,
     features: int,
     outputs: int,
-    thing: str,
+    things: str,
 ) -> tuple[Topology, int]:
     """Give the topology and the ticks of an estimator.
 
@@ -34,7 +34,7 @@ def structure(
             outputs are further away).
         features: columns of the data.
         outputs: classes or targets of the data.
-        thing: what an output stands for, "class" or "target".
+        things: what outputs stand for, "classes" or "targets".
 
     Raises:
         ValueError: a topology that does not fit the data, or layers of a family that has none.
@@ -42,7 +42,6 @@ def structure(
     if topology is None:
         topology = _of_family(kind, hidden, features, outputs)
     elif (topology.features, topology.outputs) != (features, outputs):
-        things = thing + "es" * (thing == "class") + "s" * (thing != "class")
         raise ValueError(
             f"the topology takes {topology.features} features and has {topology.outputs} outputs, but the data has "
             f"{features} features and {outputs} {things}"

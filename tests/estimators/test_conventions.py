@@ -1,0 +1,27 @@
+"""Both estimators keep scikit-learn's own conventions, however they are trained."""
+
+from typing import Any
+
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from onward.estimators import MeshClassifier, MeshRegressor
+
+SETTINGS = [
+    MeshClassifier(hidden=2, max_iter=15),
+    MeshRegressor(hidden=2, max_iter=15),
+    MeshClassifier(hidden=2, solver="adam", max_iter=20, batch_size=1000, learning_rate=0.05, early_stopping=True),
+    MeshRegressor(hidden=2, solver="adam", max_iter=30, batch_size=100, learning_rate=0.05, early_stopping=True, starts=2),
+]
+
+
+def failures(estimator: Any) -> dict[str, str]:
+    """What cannot hold, and why."""
+    if estimator.early_stopping is not True:
+        return {}
+    why = "which examples are held out or share a batch is drawn at random, and repeated examples are drawn one by one"
+    return {"check_sample_weight_equivalence_on_dense_data": why}
+
+
+@parametrize_with_checks(SETTINGS, expected_failed_checks=failures)
+def test_conventions(estimator: Any, check: Any) -> None:
+    check(estimator)
