@@ -24,6 +24,16 @@ def test_the_example_runs_and_learns() -> None:
     assert float(accuracy[1]) > 0.9
 
 
+def test_the_example_with_scikit_learn_runs(tmp_path: Path) -> None:
+    code = re.search(r"## With scikit-learn\n\n```python\n(.*?)```", README, re.DOTALL)
+    assert code is not None
+    done = subprocess.run([sys.executable, "-c", code[1]], capture_output=True, text=True, check=True, cwd=tmp_path)
+    score, *probabilities = done.stdout.split("\n", 1)
+    assert float(score) > 0.9
+    assert probabilities[0].count("[") == 4
+    assert (tmp_path / "wine.onward").exists()
+
+
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_links_lead_somewhere(document: Path) -> None:
     for target in re.findall(r"\]\(([^)#]+)\)", document.read_text()):

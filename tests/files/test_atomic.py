@@ -197,6 +197,14 @@ def test_a_link_is_followed(path: Path) -> None:
     assert path.read_bytes() == b"after"
 
 
+def test_what_killed_writers_left_can_be_swept_away_and_nothing_else_is(tmp_path: Path) -> None:
+    left, kept = tmp_path / f".{'0f' * 8}.part", [tmp_path / name for name in ("a.part", ".mine.part", ".0f.part", "model")]
+    for file in (left, *kept):
+        file.write_bytes(b"x")
+    atomic.sweep(tmp_path)
+    assert sorted(tmp_path.iterdir()) == sorted(kept)
+
+
 def test_what_a_killed_writer_left_is_in_nobodys_way(path: Path) -> None:
     for name in (".0123456789abcdef.part", ".model.onward.part"):
         path.with_name(name).write_bytes(b"left")

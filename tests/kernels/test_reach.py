@@ -83,3 +83,36 @@ def test_the_bias_is_no_input_that_reaches() -> None:
     only_bias = Topology(2, 0, 1, np.array([1]), np.array([2]), bias=True)
     with pytest.raises(ValueError, match="there is no path"):
         reach.check_outputs(only_bias, 4)
+
+
+def missed(topology: Topology, ticks: int) -> int | None:
+    """The first output out of reach, following every tick."""
+    arrived = np.zeros(topology.neurons, dtype=bool)
+    arrived[: topology.features] = True
+    for _ in range(ticks):
+        arrived = topology.mask.T @ arrived
+        if topology.clamped:
+            arrived[: topology.features] = True
+    out = np.flatnonzero(~arrived[-topology.outputs :])
+    return int(out[0]) if out.size else None
+
+
+@given(st.integers(0, 10**6), st.booleans(), st.sampled_from([0.05, 0.1, 0.15, 0.3]), st.integers(1, 40))
+def test_outputs_out_of_reach_are_those_of_following_every_tick(
+    seed: int, clamped: bool, density: float, ticks: int
+) -> None:
+    topology = random_graph(seed, clamped=clamped, density=density)
+    first = missed(topology, ticks)
+    if first is None:
+        reach.check_outputs(topology, ticks)
+    else:
+        with pytest.raises(ValueError, match=f"no input can reach output {first} within {ticks} tick"):
+            reach.check_outputs(topology, ticks)
+
+
+def test_many_ticks_are_not_followed_once_nothing_changes(monkeypatch: pytest.MonkeyPatch) -> None:
+    left = iter(range(10))
+    zeros_like = np.zeros_like
+    monkeypatch.setattr(np, "zeros_like", lambda array: (next(left), zeros_like(array))[1])
+    reach.check_outputs(graphs.mesh(2, 3, 2), 10**12)
+    reach.check_outputs(graphs.from_mask(np.ones((4, 4)), [0, 1], [3], clamped=False), 10**12)

@@ -60,6 +60,12 @@ def write(path: str | os.PathLike[str], data: bytes | Iterable[Bytes]) -> None:
         raise _failure(error.errno, words) from error
 
 
+def sweep(folder: str | os.PathLike[str]) -> None:
+    """Remove what killed writers left in a folder; to be called only by whoever is its one writer (`lock.exclusive`)."""
+    for part in Path(folder).glob(f".{'[0-9a-f]' * 16}{ENDING}"):
+        part.unlink(missing_ok=True)
+
+
 def _replace(final: Path, pieces: Iterable[Bytes], replaced: os.stat_result | None) -> None:
     """Write a hidden file beside the final one and give it its name; on any error remove it."""
     part = final.with_name(f".{secrets.token_hex(8)}{ENDING}")

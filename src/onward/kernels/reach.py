@@ -67,6 +67,8 @@ def check_outputs(topology: Topology, ticks: int) -> None:
         before, arrived = arrived, np.zeros_like(arrived)
         arrived[topology.target[before[topology.source]]] = True
         arrived[: topology.features] |= topology.clamped
+        if (arrived == before).all():  # each set follows from the one before it alone, so from here on it stays
+            break
     missed = np.flatnonzero(~arrived[topology.neurons - topology.outputs :])
     if missed.size:
         distance = distances(topology)[missed[0]]

@@ -95,6 +95,7 @@ class Training:
         recipe: how.
         history: the epochs so far.
         position: steps taken of the epoch that is under way.
+        whole: whether the run stands between two steps; after a step that was cut short by an error it does not.
     """
 
     def __init__(
@@ -122,6 +123,7 @@ class Training:
         self.best = None if recipe.patience is None else Best(self.parameters, data.train.nets, recipe.patience)
         self.history: list[Epoch] = []
         self.position = 0
+        self.whole = True
         self._losses: list[Tensor] = []
         self._order_from = [generator.get_state() for generator in generators]
         self._began, self._before = time.perf_counter(), 0.0
@@ -147,6 +149,7 @@ class Training:
         return (epoch for epoch in self.steps() if epoch is not None)
 
     def _epoch(self) -> Iterator[Epoch | None]:
+        self.whole = False
         if self.position:  # begun before: draw the same order again
             for generator, state in zip(self.generators, self._order_from, strict=True):
                 generator.set_state(state)
@@ -157,7 +160,9 @@ class Training:
             self._losses.append(self.stepper.step(*remaining[self.position]))
             self.position += 1
             if self.position < len(remaining):
+                self.whole = True
                 yield None
+                self.whole = False
         number = len(self.history) + 1
         loss = torch.stack(self._losses).mean(0)
         validation = self.data.validation
@@ -168,7 +173,7 @@ class Training:
         if self.best is not None:
             self.best.see(watched["validation loss"])
         self.history.append(Epoch(number, loss, *judged, self.seconds, self.stepper.seen / len(self.data.train)))
-        self.position, self._losses = 0, []
+        self.position, self._losses, self.whole = 0, [], True
         yield self.history[-1]
 
     @property
@@ -177,7 +182,15 @@ class Training:
         return self._before + time.perf_counter() - self._began
 
     def state(self) -> dict[str, Any]:
-        """Give all that the rest of the run depends on: nested dicts, lists, numbers and tensors, not copied."""
+        """Give all that the rest of the run depends on: nested dicts, lists, numbers and tensors, not copied.
+
+        Raises:
+            ValueError: the last step was cut short.
+        """
+        if not self.whole:
+            raise ValueError(
+                "the last step was cut short, so this run has no state to go on from; go back to one before it"
+            )
         return {
             "weights": self.learner.state_dict(),
             "stepper": self.stepper.state(),
@@ -198,7 +211,8 @@ class Training:
             self.best.load(state["best"])
         for generator, its in zip(self.generators, state["generators"], strict=True):
             generator.set_state(its)
-        self._order_from, self.position, self._losses = state["order_from"], state["position"], list(state["losses"])
+        self._order_from, self.position, self.whole = list(state["order_from"]), state["position"], True
+        self._losses = [loss.to(self.data.train.x.device) for loss in state["losses"]]
         self.history = [Epoch(**epoch) for epoch in state["history"]]
         self._began, self._before = time.perf_counter(), state["seconds"]
 
@@ -230,6 +244,13 @@ def fit(
         TrainingFailed: the loss or the weights are no longer finite.
     """
     return Training(learner, data, recipe, generator=generator).epochs()
+
+
+def steps_an_epoch(split: Split, recipe: Recipe) -> int:
+    """Count the batches of one pass over a split."""
+    n = len(split)
+    size = n if recipe.batch is None else min(recipe.batch, n)
+    return n // size if recipe.drop_last else -(-n // size)
 
 
 def batches(
