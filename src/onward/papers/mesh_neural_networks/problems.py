@@ -81,6 +81,7 @@ PROBLEMS = {
     "blobs": Problem("single blobs", datasets.blobs, blobs_as_published, problems.blobs, 3),
     "double-blobs": Problem("double blobs", datasets.double_blobs, double_blobs_as_published, problems.double_blobs, 3),
     "spirals": Problem("spirals", datasets.spirals, spirals_as_published, None),
+    "coded-spirals": Problem("spirals, 2000 points as in the code", partial(datasets.spirals, examples=2000), None, None),
     "noisy-spirals": Problem("spirals, 10 % noise", datasets.noisy_spirals, None, problems.noisy_spirals),
 }
 

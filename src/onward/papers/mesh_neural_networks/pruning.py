@@ -27,6 +27,7 @@ from onward.training import datasets
 
 SEEDS = 10
 STEPS = 200
+RATE = 0.02  # at 0.1 a few recurrent runs are unstable, and rounding alone then parts the two nets
 
 
 class Elman(nn.Module):
@@ -115,7 +116,7 @@ def compare(
         noise = torch.randn(len(data), ticks, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
         x = data.x.unsqueeze(1) + 0.3 * noise if isinstance(plain, Elman) else data.x
         trained = [parameter for parameter in plain.parameters() if parameter.requires_grad]
-        ours, theirs = torch.optim.SGD([net.weight], lr=0.1), torch.optim.SGD(trained, lr=0.1)
+        ours, theirs = torch.optim.SGD([net.weight], lr=RATE), torch.optim.SGD(trained, lr=RATE)
         worst = {"output": 0.0, "gradient": 0.0, "loss": 0.0}
         first = last = 0.0
         for step in range(steps):
@@ -129,7 +130,7 @@ def compare(
             net.weight.grad = credit.gradients["net.weight"]
             ours.step()
             theirs.step()
-            moved = (before - weights_of(topology, plain)) / 0.1
+            moved = (before - weights_of(topology, plain)) / RATE
             worst["gradient"] = max(worst["gradient"], _apart(credit.gradients["net.weight"], moved))
             worst["loss"] = max(worst["loss"], abs(credit.loss.item() - loss.item()))
             first, last = (loss.item() if step == 0 else first), loss.item()
@@ -165,7 +166,7 @@ def render(results: Results) -> list[Element]:
     return [
         Text(
             f"A full mesh pruned by hand, trained forward-only, beside the same net made of `torch.nn` modules, trained by "
-            f"autograd from the same weights: Iris, {STEPS} steps of gradient descent, float64, {SEEDS} seeds. The recurrent net reads a sequence, "
+            f"autograd from the same weights: Iris, {STEPS} steps of gradient descent at {RATE}, float64, {SEEDS} seeds. The recurrent net reads a sequence, "
             f"the flower under fresh noise at every tick."
         ),
         Table("The largest difference over all steps and seeds, and the mean loss before and after.", header, rows),
