@@ -1,4 +1,4 @@
-"""The verbs: demo, explain, list, run, report."""
+"""The verbs: train, predict, compare, show and export for a table; demo, explain, list, run and report for the papers."""
 
 from __future__ import annotations
 
@@ -21,6 +21,8 @@ from onward.reports import page
 from onward.training.fit import TrainingFailed
 
 INPUT_ERROR, TRAINING_FAILED, INTERRUPTED = 2, 1, 130
+ALL_OR_NOTHING = ("train", "predict", "compare", "export")  # verbs that write at their end, or not at all
+TABLE, PAPERS = "A table of your own", "Topologies and papers"
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
@@ -31,6 +33,18 @@ console = Console()
 ResultsFolder = Annotated[
     Path, typer.Option("--results", help="Folder of the stored results.", envvar="ONWARD_RESULTS", show_default=True)
 ]
+
+
+DataFile = Annotated[Path, typer.Argument(metavar="DATA.csv", help="A table with a header, as CSV in UTF-8.")]
+ModelFile = Annotated[Path, typer.Argument(metavar="MODEL.onward", help="What `onward train` wrote.")]
+Target = Annotated[str, typer.Option(metavar="COLUMN", help="What is to be predicted.", show_default=False)]
+Task = Annotated[
+    str | None, typer.Option(metavar="classification|regression", help="Recognised from the target if left out.")
+]
+Drop = Annotated[list[str] | None, typer.Option(metavar="COLUMN", help="Leave a column out; may be repeated.")]
+Missing = Annotated[str, typer.Option(metavar="impute|refuse", help="What becomes of missing values.")]
+Hidden = Annotated[int, typer.Option(help="Hidden neurons.", min=0)]
+Force = Annotated[bool, typer.Option("--force", help="Replace files that are there.")]
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -51,11 +65,114 @@ def run(arguments: Sequence[str]) -> int:
             return INPUT_ERROR
         raise
     if code == INTERRUPTED:  # the command-line library turns an interruption into this code itself
-        _complain("stopped; what was finished is stored")
+        _complain(
+            "stopped; nothing was written" if arguments[0] in ALL_OR_NOTHING else "stopped; what was finished is stored"
+        )
     return code if isinstance(code, int) else 0
 
 
-@app.command()
+@app.command(rich_help_panel=TABLE)
+def train(
+    data: DataFile,
+    target: Target,
+    to: Annotated[
+        Path | None, typer.Option("--to", metavar="MODEL.onward", help="The model file; if left out, DATA.onward here.")
+    ] = None,
+    solver: Annotated[str, typer.Option(metavar="lm|adam|sgd", help="Levenberg-Marquardt, Adam or SGD.")] = "lm",
+    hidden: Hidden = 10,
+    ticks: Annotated[int | None, typer.Option(help="Updates; if left out, as many as the kind needs.", min=1)] = None,
+    kind: Annotated[str, typer.Option(metavar="mesh|cascade|layered|recurrent", help="Family of the graph.")] = "mesh",
+    task: Task = None,
+    drop: Drop = None,
+    missing: Missing = "impute",
+    held_out: Annotated[float, typer.Option(help="Part of the rows that is held out to judge on.")] = 0.2,
+    seed: Annotated[int, typer.Option(help="Of the rows held out and of the first weights.", min=0)] = 0,
+    starts: Annotated[int, typer.Option(help="Nets trained, of which the one of the lowest loss is kept.", min=1)] = 1,
+    penalty: Annotated[
+        float | None,
+        typer.Option(
+            help="c of c/2 |w|^2, added to the mean loss; if left out, chosen by folds of the training rows.", min=0
+        ),
+    ] = None,
+    no_rivals: Annotated[bool, typer.Option("--no-rivals", help="Do not train the rivals beside it.")] = False,
+    export: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="FILE", help="Also write .c, .onnx, .json, .pt2, .graphml or a drawing; may be repeated."),
+    ] = None,
+    force: Force = False,
+) -> None:
+    """Train a mesh on a table, judge it beside its rivals on rows held out, and write it as one file."""
+    from onward.cli import tables
+
+    asked = tables.Training(
+        data, target, to, solver, hidden, ticks, kind, task, drop or (), missing, held_out, seed, starts, penalty,
+        with_rivals=not no_rivals, exports=export or (), force=force,
+    )  # fmt: skip
+    tables.train(asked, console)
+
+
+@app.command(rich_help_panel=TABLE)
+def predict(
+    model: ModelFile,
+    data: DataFile,
+    to: Annotated[
+        Path | None, typer.Option("--to", metavar="FILE.csv", help="Where to; if left out, the standard output.")
+    ] = None,
+    unknown: Annotated[
+        str, typer.Option(metavar="refuse|ignore", help="What becomes of texts that training did not see.")
+    ] = "refuse",
+    force: Force = False,
+) -> None:
+    """Predict the rows of a table, as CSV; if the table holds the target, also say how well on the standard error."""
+    from onward.cli import tables
+
+    notes = Console(stderr=True, soft_wrap=True, highlight=False)
+    tables.predict(model, data, to, unknown=unknown, force=force, notes=notes)
+
+
+@app.command(rich_help_panel=TABLE)
+def compare(
+    data: DataFile,
+    target: Target,
+    to: Annotated[Path, typer.Option("--to", metavar="FOLDER", help="Folder of the page.")] = Path("onward-compare"),
+    splits: Annotated[int, typer.Option(help="How many times rows are held out anew.", min=1)] = 5,
+    seed: Annotated[int, typer.Option(help="Of the first split; the others count on from it.", min=0)] = 0,
+    hidden: Hidden = 10,
+    task: Task = None,
+    drop: Drop = None,
+    missing: Missing = "impute",
+    force: Force = False,
+) -> None:
+    """Tune meshes by three solvers, a cascade and their rivals on a table, all alike, and write a page about it."""
+    from onward.cli import comparing
+
+    asked = comparing.Comparison(data, target, to, splits, seed, hidden, task, drop or (), missing, force)
+    comparing.compare(asked, console)
+
+
+@app.command(rich_help_panel=TABLE)
+def show(model: ModelFile) -> None:
+    """Say what a model file predicts, from which columns, and how well it did on rows held out."""
+    from onward.cli import exporting
+
+    exporting.show(model, console)
+
+
+@app.command(rich_help_panel=TABLE)
+def export(
+    model: ModelFile,
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="Its suffix says how: .c .onnx .json .pt2 .graphml .svg .png .pdf")
+    ],
+    force: Force = False,
+) -> None:
+    """Write the net of a model in another form, and say which numbers go in and which come out."""
+    from onward.cli import exporting
+
+    exporting.export(model, file, force=force, console=console)
+
+
+@app.command(rich_help_panel=PAPERS)
 def demo(
     to: Annotated[Path, typer.Option("--to", help="Folder of the page.")] = Path("onward-demo"),
     seed: Annotated[int, typer.Option(help="Seed of data, weights and order.")] = 0,
@@ -67,7 +184,7 @@ def demo(
     console.print(f"A page with decision regions, curves and the nets: [bold]{path.resolve()}[/bold]", soft_wrap=True)
 
 
-@app.command()
+@app.command(rich_help_panel=PAPERS)
 def explain(
     topology: Annotated[
         str,
@@ -108,7 +225,7 @@ def explain(
         console.print(f"Drawn: {draw}")
 
 
-@app.command("list")
+@app.command("list", rich_help_panel=PAPERS)
 def list_(results: ResultsFolder = Path("results")) -> None:
     """List what can be regenerated, and how much of it is stored."""
     table = Table("name", "what", "source", "experiments", "seeds stored", box=None, header_style="bold")
@@ -121,7 +238,7 @@ def list_(results: ResultsFolder = Path("results")) -> None:
     console.print("`onward run NAME` runs what is missing, `onward report NAME` shows it.", markup=False)
 
 
-@app.command("run")
+@app.command("run", rich_help_panel=PAPERS)
 def run_(
     name: Annotated[str, typer.Argument(help="An artefact, an experiment (or the start of its name), or all.")],
     seeds: Annotated[int | None, typer.Option(help="How many seeds; those declared if left out.", min=1)] = None,
@@ -147,7 +264,7 @@ def run_(
     console.print(f"Stored under {results}. `onward report` shows them.", markup=False)
 
 
-@app.command()
+@app.command(rich_help_panel=PAPERS)
 def report(
     name: Annotated[str, typer.Argument(help="An artefact, or all.")] = "all",
     to: Annotated[Path, typer.Option("--to", help="Folder of the pages.")] = Path("reports"),

@@ -159,7 +159,7 @@ def _estimator(net: MeshNet, tensors: Mapping[str, Tensor], described: Mapping[s
         estimator._flat = described["flat"]
     # Trained further, it begins anew from its weights, with a generator of its own.
     estimator._generator_state = torch.Generator().manual_seed(0).get_state()
-    estimator._stepper_state = None
+    estimator._solver_states = {}
     return estimator
 
 

@@ -37,7 +37,7 @@ from onward.training.fit import TrainingFailed
 CLASSES, NUMBERS = "classification", "regression"
 METRICS = {CLASSES: ("accuracy", "balanced accuracy", "log loss"), NUMBERS: ("R2", "RMSE", "MAE")}
 """What contestants are judged by; the first is the one that is drawn, and of which differences are taken."""
-PENALTIES = (1e-3, 1e-2, 1e-1)
+PENALTIES = (1e-4, 1e-3, 1e-2, 1e-1)
 FOLDS = 3
 SMALL = 2000  # training rows up to which scikit-learn advises L-BFGS for its perceptron
 
@@ -268,6 +268,7 @@ def _choose(contestant: Contestant, model: Any, parted: Parted, seed: int, folds
     except ValueError as error:
         if "fits failed" not in str(error):
             raise
+        model.set_params(**contestant.settings[0]).fit(parted.train_x, parted.train_y)  # says what is wrong, if it can
         raise TrainingFailed(f"{contestant.name} could not be trained with any of its settings") from error
     return dict(search.best_params_)
 

@@ -97,7 +97,7 @@ def draw_means(arms: Mapping[str, Mapping[int, Mean]], *, x: str, y: str, axes: 
 
 
 def draw_arms(arms: Mapping[str, Sequence[float]], *, x: str, axes: Axes | None = None) -> Figure:
-    """Draw arms below each other: the mean over splits with its 95 % interval, and every split faintly.
+    """Draw arms below each other: the mean over splits with its 95 % interval, and every split faintly below it.
 
     Args:
         arms: for each name, from top to bottom, one value a split.
@@ -107,8 +107,8 @@ def draw_arms(arms: Mapping[str, Sequence[float]], *, x: str, axes: Axes | None 
     axes = axes_or_new(axes, (7.2, 0.9 + 0.45 * len(arms)))
     for k, values in enumerate(arms.values()):
         found = mean(values)
-        colour = CLASSES[k % len(CLASSES)]
-        axes.scatter(values, [k] * len(values), s=22, color=colour, alpha=0.25, linewidths=0)
+        colour = "#333333" if k >= len(CLASSES) else CLASSES[k]
+        axes.scatter(values, [k + 0.22] * len(values), s=22, color=colour, alpha=0.35, linewidths=0)
         half = 0.0 if np.isnan(found.half) else found.half
         axes.errorbar(found.value, k, xerr=half, fmt="o", ms=6, lw=1.6, capsize=3, color=colour)
     axes.set_yticks(range(len(arms)), list(arms))
