@@ -22,7 +22,8 @@ from onward.models import TableModel, load, save
 from onward.nets.mesh import MeshNet
 from onward.tables import Schema, from_columns
 
-X, Y = load_iris(return_X_y=True, as_frame=True)
+FRAME: Any = load_iris(as_frame=True)
+X, Y = FRAME.data, FRAME.target
 NAMES = np.array(["setosa", "versicolor", "virginica"])[Y]
 QUICK: dict[str, Any] = {"hidden": 3, "max_iter": 5, "random_state": 0}
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -268,7 +269,8 @@ def _choose(contestant: Contestant, model: Any, parted: Parted, seed: int, folds
     except ValueError as error:
         if "fits failed" not in str(error):
             raise
-        model.set_params(**contestant.settings[0]).fit(parted.train_x, parted.train_y)  # says what is wrong, if it can
+        with suppress(TrainingFailed):  # a parameter that does not suit the table says so itself
+            model.set_params(**contestant.settings[0]).fit(parted.train_x, parted.train_y)
         raise TrainingFailed(f"{contestant.name} could not be trained with any of its settings") from error
     return dict(search.best_params_)
 

@@ -142,7 +142,7 @@ def best_perceptron(
 def timed(solver: str) -> Experiment:
     """Five tanh neurons on the coded spirals once more, for the clock alone: to be run on a machine that does nothing else."""
     same = perceptron("coded-spirals", 5) if solver == "mlp" else mesh("coded-spirals", solver, 5, "tanh")
-    return Experiment(f"mnn/solvers/time/{solver}", partial(on_one_thread, trial=same.trial), seeds=5, together=1)
+    return Experiment(f"mnn/solvers/time/{solver}", partial(on_one_thread, trial=same.trial), seeds=3, together=1)
 
 
 def on_one_thread(
