@@ -127,7 +127,8 @@ def broken(*path: str | int, to: object = GONE) -> dict:
         (broken("graph", "ticks"), "the graph must hold 'ticks', a whole number, got only 'clamped', 'bias'"),
         (broken("graph", "ticks", to=2.5), "'ticks' in the graph must be a whole number, got 2.5"),
         (broken("graph", "ticks", to=True), "'ticks' in the graph must be a whole number, got True"),
-        (broken("graph", "ticks", to=0), "at least 1 tick, got 0"),
+        (broken("graph", "ticks", to=10**13 + 1), "ticks must be a whole number from 1 to 1000000, got 10000000000001"),
+        (broken("graph", "ticks", to=0), "ticks must be a whole number from 1 to 1000000, got 0"),
         (broken("graph", "bias", to=0), "'bias' in the graph must be true or false, got 0"),
         (broken("graph", "bias", to=False), "the graph says bias False, but 1 nodes are of the kind bias"),
         (broken("graph", "dtype", to="float23"), "unknown dtype 'float23', expected one of float32, float64; did you"),
@@ -147,7 +148,7 @@ def broken(*path: str | int, to: object = GONE) -> dict:
         (broken("links", 7, "weight"), r"link 7 \(1 -> 5\) must hold a weight, got none"),
         (broken("links", 7, "weight", to="1"), r"weight of link 7 \(1 -> 5\) must be a finite number, got '1'"),
         (broken("links", 7, "weight", to=float("nan")), "must be a finite number, got nan"),
-        (broken("links", 7, "weight", to=1e300), "weights must be finite in torch.float32, got inf"),
+        (broken("links", 7, "weight", to=1e300), "weights must be finite, got inf"),
         (broken("links", 8, to=GOOD["links"][7]), "is given twice"),
     ],
 )

@@ -72,6 +72,21 @@ def test_a_regressor_comes_back(targets: int, settings: dict[str, Any], tmp_path
     assert after.hidden == before.hidden
 
 
+def test_a_topology_of_ones_own_comes_back_and_is_trained_again(tmp_path: Path) -> None:
+    own = graphs.cascade(4, 2, 3)
+    save(classifier(topology=own), tmp_path / "m")
+    after = load(tmp_path / "m")
+    assert isinstance(after, MeshClassifier)
+    assert after.fit(X, NAMES).topology_ == own
+
+
+def test_numbers_of_numpy_in_parameters_are_kept(tmp_path: Path) -> None:
+    save(classifier(kind="layered", hidden=(np.int64(3),), penalty=np.float64(0.1)), tmp_path / "m")
+    after = load(tmp_path / "m")
+    assert isinstance(after, MeshClassifier)
+    assert (after.hidden, after.penalty) == ((3,), 0.1)
+
+
 def test_a_loaded_estimator_can_be_trained_further(tmp_path: Path) -> None:
     save(classifier(class_weight={"setosa": 2.0, "versicolor": 1.0, "virginica": 1.0}, warm_start=True), tmp_path / "m")
     after = load(tmp_path / "m")
@@ -139,6 +154,8 @@ HOSTILE: dict[str, Change] = {
     "classes out of order": lambda c, t: ESTIMATOR(c)["classes"]["labels"].reverse(),
     "classes of a type that is not known": lambda c, t: ESTIMATOR(c)["classes"].update(type="object"),
     "huge classes": lambda c, t: ESTIMATOR(c)["classes"].update(type="int", labels=[1, 2, 2**70]),
+    "classes that one long name makes huge": lambda c, t: ESTIMATOR(c)["classes"]["labels"].__setitem__(2, "z" * 4_000_000),
+    "a topology of one's own that is no answer": lambda c, t: ESTIMATOR(c).update(own_topology=1),
     "other features": lambda c, t: ESTIMATOR(c).update(features=5),
     "names that are no text": lambda c, t: ESTIMATOR(c).update(names=[1, 2, 3, 4, 5, 6]),
     "curves of text": lambda c, t: ESTIMATOR(c)["curves"].update(loss_curve_=["low"]),

@@ -1,6 +1,7 @@
 """The synthetic problems as published, the rivals' sizes, the pruned meshes, the verdict on ticks."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,9 +9,10 @@ import torch
 
 from onward import graphs
 from onward.experiments.result import Result
-from onward.papers.mesh_neural_networks import figures_4_and_5, pruning, second_order, solvers, ticks
+from onward.papers.mesh_neural_networks import animation, pruning, regression, solvers, ticks
 from onward.papers.mesh_neural_networks.problems import PROBLEMS
 from onward.papers.neuron_by_neuron import cascades
+from onward.papers.registry import ARTEFACTS
 from onward.reports.artefact import Artefact
 
 
@@ -105,11 +107,47 @@ def test_the_verdict_on_ticks_follows_the_intervals(drop: float, words: str) -> 
     assert sentences.count(f"**{words}**") == 2
     assert ("worse at 8; level" in sentences) == (drop > 0)
     assert "training does not weaken them" in sentences
+    assert "may not be changed after training either: nets trained with 3 ticks and run for 5 change" in sentences
     assert "change their accuracy on Iris by -0.100" in sentences
+    for results in found.values():
+        for one in results:
+            one.metrics["test_accuracy_at_5"] = one.metrics["test_accuracy"]
+    assert "did no harm that could be measured: nets trained" in " ".join(ticks.verdict(found))
 
 
-@pytest.mark.parametrize("artefact", [second_order.ARTEFACT, figures_4_and_5.ARTEFACT, ticks.ARTEFACT, cascades.ARTEFACT])
+@pytest.mark.parametrize("artefact", ARTEFACTS.values(), ids=lambda artefact: artefact.name)
 def test_no_experiment_is_declared_twice_with_different_specs(artefact: Artefact) -> None:
     experiments = artefact.experiments
     digests = {(one.name, one.digest) for one in experiments}
     assert len(digests) == len({one.name for one in experiments})
+
+
+def test_rivals_in_regression_have_as_many_parameters_and_the_penalties_of_a_fold() -> None:
+    _, mesh = regression.mesh(0, 300, solver="lm")
+    _, grid = regression.perceptron(0, 300)
+    for hidden, (width,) in zip(mesh["hidden"], grid["regressor__mlpregressor__hidden_layer_sizes"], strict=True):
+        edges = graphs.mesh(regression.FEATURES, hidden, 1).edges
+        assert edges <= (regression.FEATURES + 2) * width + 1 < edges + regression.FEATURES + 2
+    learned_from = 300 * (regression.FOLDS - 1) // regression.FOLDS
+    assert grid["regressor__mlpregressor__alpha"] == [penalty * learned_from / 2 for penalty in mesh["penalty"]]
+
+
+def test_ridge_regression_is_judged_on_rows_that_it_did_not_see() -> None:
+    (outcome,) = regression.regress([3], lambda part: None, data=regression.diabetes, arm=regression.ridge)
+    assert 0.35 < outcome.metrics["test_r2"] < 0.6
+    (learned, _), (judged, _) = regression.diabetes(3)
+    assert (len(learned), len(judged)) == (309, 133)
+    assert not {tuple(row) for row in learned} & {tuple(row) for row in judged}
+
+
+def test_the_true_function_of_friedman_explains_all_but_the_noise() -> None:
+    (outcome,) = regression.known([3], lambda part: None)
+    assert 0.93 < outcome.metrics["test_r2"] < 0.97
+
+
+def test_the_film_keeps_weights_from_the_first_to_the_last_epoch() -> None:
+    recipe = replace(animation.ARMS["lm"][1], epochs=9)
+    (outcome,) = animation.watch([3], lambda part: None, recipe=recipe, frames=4)
+    assert outcome.history["epoch"] == [0, 1, 4, 9]
+    assert len(outcome.history["weight"]) == 4 * animation.TOPOLOGY.edges
+    assert outcome.metrics["test_accuracy"] == outcome.history["accuracy"][-1]

@@ -332,7 +332,9 @@ TWICE = MeshNet(graphs.mesh(3, 4, 2), 4, hidden="tanh")
         ({"recipe": {"patience": None}}, "belongs to another recipe: patience was 3, not None"),
         ({"recipe": {"shuffle": False}}, "belongs to another recipe: shuffle was True, not False"),
         ({"recipe": {"optimiser": partial(torch.optim.Adam, lr=0.1)}}, "another recipe: optimiser was 0.03, not 0.1"),
-        ({"recipe": {"optimiser": lambda of: ADAM(of, eps=1e-3, amsgrad=True)}}, "must have amsgrad True, got False"),
+        ({"recipe": {"optimiser": lambda of: ADAM(of, eps=1e-3, amsgrad=True)}}, "must have eps 0.001, got 1e-08"),
+        ({"recipe": {"optimiser": lambda of: ADAM(of, amsgrad=True)}}, "must have amsgrad True, got False"),
+        ({"learner": ForwardOnly(net(), engine="influence")}, "belongs to another engine: 'any', not 'influence'"),
     ],
 )
 def test_a_checkpoint_of_something_else_is_refused(tmp_path: Path, changes: dict[str, Any], words: str) -> None:

@@ -149,7 +149,7 @@ class MeshEstimator(MeshParameters):
 
     def _structure(self, features: int, outputs: int) -> tuple[Topology, int]:
         return structure(
-            self.kind, self.hidden, self.topology, self.ticks, features=features, outputs=outputs, things=self._things
+            self.kind, _own(self.hidden), self.topology, self.ticks, features=features, outputs=outputs, things=self._things
         )
 
     def _check_same(self, topology: Topology, ticks: int) -> None:
@@ -196,3 +196,10 @@ def _split(X: np.ndarray, y: np.ndarray, weight: np.ndarray | None) -> Split:
 
 def _copy(net: MeshNet) -> MeshNet:
     return net.with_weight(net.weight)
+
+
+def _own(hidden: Any) -> Any:
+    """Give NumPy's whole numbers as Python's, one or several."""
+    if isinstance(hidden, tuple | list):
+        return type(hidden)(_own(one) for one in hidden)
+    return hidden.item() if isinstance(hidden, np.integer) else hidden

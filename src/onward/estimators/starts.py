@@ -16,7 +16,7 @@ from onward.kernels.losses import Loss
 from onward.learners.forward_only import ForwardOnly
 from onward.nets.mesh import MeshNet
 from onward.training.data import Lesson, Split
-from onward.training.fit import Epoch, Recipe, Training, evaluate
+from onward.training.fit import Epoch, Recipe, Training, TrainingFailed, evaluate
 
 Watch = Callable[[Iterable[Epoch]], Iterable[Epoch]]
 
@@ -60,8 +60,39 @@ def train_best(
         watch: is given the epochs as they pass, and hands them on.
 
     Raises:
-        TrainingFailed: the loss or the weights of a net are no longer finite.
+        TrainingFailed: the loss or the weights of every net are no longer finite.
     """
+    kept = [generator.get_state() for generator in generators]
+    try:
+        return _train(nets, loss, lesson, recipe, generators, penalty, engine, watch)[0]
+    except TrainingFailed:
+        if len(nets) == 1:
+            raise
+    # One that fails stops all that run beside it, so each is tried alone.
+    found, failure = [], None
+    for net, generator, state in zip(nets, generators, kept, strict=True):
+        generator.set_state(state)
+        try:
+            found.append(_train([net], loss, lesson, recipe, [generator], penalty, engine, watch))
+        except TrainingFailed as failed:
+            failure = failed
+    if not found:
+        assert failure is not None  # noqa: S101
+        raise failure
+    return min(found, key=lambda one: one[1])[0]
+
+
+def _train(
+    nets: Sequence[MeshNet],
+    loss: Loss,
+    lesson: Lesson,
+    recipe: Recipe,
+    generators: Sequence[torch.Generator],
+    penalty: float,
+    engine: Engine | str | None,
+    watch: Watch,
+) -> tuple[Trained, float]:
+    """Train nets side by side; give the best, and the loss that it was chosen by."""
     net = nets[0] if len(nets) == 1 else MeshNet.stack(nets)
     learner = ForwardOnly(net, loss, engine=engine)
     validation = None if lesson.validation is None else beside(lesson.validation, net.nets)
@@ -76,10 +107,10 @@ def train_best(
     chosen = int(found.argmin())
     losses = _curve([epoch.loss for epoch in training.history], chosen)
     if recipe.patience is None:
-        return Trained(net.unstack()[chosen], losses, None)
+        return Trained(net.unstack()[chosen], losses, None), float(found.flatten()[chosen])
     judged = _curve([epoch.validation_loss for epoch in training.history if epoch.validation_loss is not None], chosen)
     end = stop(judged, recipe.patience)
-    return Trained(net.unstack()[chosen], losses[:end], judged[:end])
+    return Trained(net.unstack()[chosen], losses[:end], judged[:end]), float(found.flatten()[chosen])
 
 
 def beside(split: Split, nets: tuple[int, ...]) -> Split:

@@ -19,6 +19,7 @@ import torch
 
 from onward.exports import checks
 from onward.naming import suggest
+from onward.nets import saved
 from onward.nets.mesh import MeshNet
 from onward.nets.standardise import Standardise
 from onward.topology import Topology
@@ -68,9 +69,18 @@ def from_node_link(data: Any) -> MeshNet:
     topology, weight = _edges(_neurons(about, nodes), links)
     values = torch.from_numpy(weight).to(dtype)
     hidden, output = (_read(about, key, str, "the graph") for key in ("hidden", "output"))
-    net = MeshNet(
-        topology, _read(about, "ticks", int, "the graph"), hidden=hidden, output=output, weight=values, dtype=dtype
-    )
+    configuration = {
+        "inputs": topology.inputs,
+        "hidden": topology.hidden,
+        "outputs": topology.outputs,
+        "bias": topology.bias,
+        "clamped": topology.clamped,
+        "labels": None if topology.labels is None else list(topology.labels),
+        "ticks": _read(about, "ticks", int, "the graph"),
+        "activations": {"hidden": hidden, "output": output},
+    }
+    ends = {"source": torch.tensor(topology.source), "target": torch.tensor(topology.target)}
+    net = saved.from_parts({"weight": values, **ends}, configuration)  # bounds what a mesh of a file may ask for
     for neuron, node in enumerate(nodes):
         found, expected = node.get("activation"), _activation(topology, neuron, about).get("activation")
         if found != expected:

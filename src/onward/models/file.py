@@ -28,8 +28,9 @@ from onward.tables.schema import Schema
 KIND = "model"
 ESTIMATORS = {"MeshClassifier": MeshClassifier, "MeshRegressor": MeshRegressor}
 SCALINGS = ("input_scaling_", "output_scaling_")
-UNKEPT = ("topology", "random_state", "engine", "verbose")  # parameters: the net has the first, the rest is of the moment
+UNKEPT = ("topology", "random_state", "engine", "verbose")  # parameters: the net holds the first, the rest is of the moment
 CURVES = ("loss_curve_", "validation_curve_")
+LONGEST = 10_000_000  # characters of an array of labels, which gives each the room of the longest
 LABELS = {"bool": bool, "int": int, "float": float, "str": str}
 
 Model = MeshNet | MeshClassifier | MeshRegressor | TableModel
@@ -72,7 +73,7 @@ def load(path: str | os.PathLike[str]) -> Model:
     _, tensors, configuration = sealed.read(path, KIND)
     try:
         return _model(tensors, configuration)
-    except ValueError as error:
+    except (ValueError, MemoryError) as error:
         raise FileDamaged(f"{path} is whole, but holds no model that can be used: {error}") from error
 
 
@@ -84,6 +85,7 @@ def _describe(estimator: MeshModel) -> dict[str, Any]:
     described: dict[str, Any] = {
         "class": type(estimator).__name__,
         "features": estimator.net_.topology.features,
+        "own_topology": estimator.topology is not None,
         "names": getattr(estimator, "feature_names_in_", np.empty(0, object)).tolist() or None,
         "curves": {name: getattr(estimator, name) for name in CURVES},
     }
@@ -96,7 +98,7 @@ def _describe(estimator: MeshModel) -> dict[str, Any]:
     else:
         described["flat"] = bool(estimator._flat)
     described["parameters"] = {
-        key: list(value) if isinstance(value, tuple) else _plain(value) if not isinstance(value, list) else value
+        key: [_plain(one) for one in value] if isinstance(value, tuple | list) else _plain(value)
         for key, value in parameters.items()
     }
     return described
@@ -130,10 +132,13 @@ def _estimator(net: MeshNet, tensors: Mapping[str, Tensor], described: Mapping[s
         raise ValueError(f"expected one of {', '.join(ESTIMATORS)}, got the estimator {name!r:.80}")
     kind = ESTIMATORS[name]
     own = {"classes"} if kind is MeshClassifier else {"flat"}
-    _keys("the estimator", described, {"class", "features", "names", "curves", "parameters"} | own)
+    _keys("the estimator", described, {"class", "features", "own_topology", "names", "curves", "parameters"} | own)
     estimator = kind(**_parameters(kind, _mapping("parameters", described["parameters"])))
     estimator._validate_params()
     features = net.topology.features
+    if not isinstance(described["own_topology"], bool):
+        raise ValueError(f"own_topology must be true or false, got {described['own_topology']!r:.80}")
+    estimator.topology = net.topology if described["own_topology"] else None
     if described["features"] != features:
         raise ValueError(f"the estimator takes {described['features']!r:.80} features, but its net {features}")
     learned: dict[str, Any] = {"n_features_in_": features}
@@ -199,6 +204,8 @@ def _classes(described: Mapping[str, Any], outputs: int) -> np.ndarray:
         raise ValueError(f"the classes must all be of type {kind}")
     if kind == "int" and not all(-(2**63) <= label < 2**63 for label in labels):
         raise ValueError("classes that are whole numbers must fit 64 bits")
+    if kind == "str" and len(labels) * max(map(len, labels)) > LONGEST:
+        raise ValueError(f"the classes must fit an array of {LONGEST} characters")
     if sorted(set(labels)) != labels:
         raise ValueError("the classes must be different and sorted")
     return np.array(labels)

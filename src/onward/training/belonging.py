@@ -23,6 +23,7 @@ WORDS = {
     "rule": "another rule",
     "parameters": "other parameters",
     "loss": "another loss",
+    "engine": "another engine",
     "training data": "other training data",
     "validation data": "other validation data",
     "batches an epoch": "other batches an epoch",
@@ -40,7 +41,8 @@ def belonging(training: Training) -> dict[str, Any]:
         meshes = [net for net in learner.modules() if isinstance(net, MeshNet)]
         _KNOWN[training] = {
             "rule": f"{type(learner).__module__}.{type(learner).__qualname__}",
-            "loss": [learner.loss.name, learner.loss.every_tick, learner.loss.classes],
+            "loss": [learner.loss.name, learner.loss.every_tick, learner.loss.classes, _described(learner.loss.evaluate)],
+            "engine": getattr(getattr(learner, "engine", None), "name", "any"),
             "parameters": {name: [list(one.shape), str(one.dtype)] for name, one in training.parameters.items()},
             "mesh": [_described((net.topology, net.ticks, net.hidden, net.output)) for net in meshes],
             "training data": digest(training.data.train),

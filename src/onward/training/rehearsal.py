@@ -18,7 +18,8 @@ from onward.training.fit import Recipe
 from onward.training.second_order import LevenbergMarquardt
 from onward.training.steps import GradientSteps
 
-FIXED = (bool, str, type(None))  # of an optimiser's settings, those that no schedule changes
+SCHEDULED = ("lr", "initial_lr", "min_lr", "max_lr", "momentum", "base_momentum", "max_momentum", "betas")
+"""An optimiser's settings that schedules change; all others, and these too without one, are those of the recipe."""
 
 
 def checked(found: Any, stepper: GradientSteps, recipe: Recipe, *, more: bool) -> dict[str, Any]:
@@ -42,7 +43,7 @@ def checked(found: Any, stepper: GradientSteps, recipe: Recipe, *, more: bool) -
     groups = like(optimiser["param_groups"], own["optimiser"]["param_groups"], "optimiser")
     for group, mine in zip(groups, own["optimiser"]["param_groups"], strict=True):
         for name, value in mine.items():
-            if (name == "params" or isinstance(value, FIXED)) and group[name] != value:
+            if (schedule is None or name not in SCHEDULED) and group[name] != value:
                 raise ValueError(f"its optimiser must have {name} {shown(value)}, got {shown(group[name])}")
     schedule = like(schedule, own["schedule"], "schedule", loose=True)
     rehearsal = _Rehearsal(stepper.parameters, recipe)

@@ -13,6 +13,7 @@ The Jacobian is never stored whole: gradient and curvature are summed over chunk
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +23,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from onward.kernels.curvature import Quadratic
+from onward.kernels.plan import plan
 from onward.learners.base import AbstractLearner
 from onward.learners.forward_only import ForwardOnly
 
@@ -38,7 +40,8 @@ class LevenbergMarquardt:
         most: the damping never rises above; a net that finds no better weights even there has come to rest.
         trials: steps that are tried for one gradient; if none lowers the loss the weights stay as they were.
         penalty: c of `c/2 |w|^2`, added to the mean loss.
-        memory: bytes that a chunk's Jacobian may take; it bounds memory and does not change the result (but for rounding).
+        memory: bytes that a chunk of examples may take, for its Jacobian and what the engine carries to it (one example
+            at least); it does not change the result, but for rounding.
     """
 
     damping: float = 0.01
@@ -125,9 +128,12 @@ class DampedSteps:
 
     def _loss(self, x: Tensor, y: Tensor, importance: Tensor | None) -> Float[Tensor, "*nets"]:
         self.seen += x.shape[len(self.learner.net.nets)]
-        if self.learner.loss.every_tick:
-            return next(self.learner.credit(x, y, importance=importance)).loss
-        return self.learner.loss(self.learner.scores(x), y, importance)[0]
+        loss, net = self.learner.loss, self.learner.net
+        if not loss.every_tick:
+            return loss(self.learner.scores(x), y, importance)[0]
+        states = net.states(x)[..., 1:, -net.topology.outputs :]
+        values = [loss(read, loss.at_tick(y, k, read), importance)[0] for k, read in enumerate(states.unbind(-2))]
+        return torch.stack(values).mean(0)
 
     def _penalty(self, weight: Tensor) -> Tensor:
         return 0.5 * self.settings.penalty * weight.square().sum(-1)
@@ -138,8 +144,12 @@ class DampedSteps:
         axis = len(net.nets)
         n = x.shape[axis]
         self.seen += n
-        each = net.weight.numel() * net.topology.outputs * net.weight.element_size()
-        size = min(max(self.settings.memory // (3 * each), 1), n)  # the Jacobian, its weighted rows, and one in the making
+        size_of_one = net.weight.element_size()
+        jacobian = 3 * net.weight.numel() * net.topology.outputs * size_of_one  # itself, weighted, and one in the making
+        counted = plan(net.topology, x.shape[axis + 1] if x.ndim > axis + 2 else net.ticks, 1, itemsize=size_of_one)
+        engine = counted.engine if self.learner.engine is None else self.learner.engine.name
+        carried = counted.costs[engine].bytes if engine in counted.costs else 0
+        size = min(max(self.settings.memory // (jacobian + carried * math.prod(net.nets)), 1), n)
         for start in range(0, n, size):
             width = min(size, n - start)
             parts = (None if part is None else part.narrow(axis, start, width) for part in (x, y, importance))

@@ -33,7 +33,7 @@ SHOWN = 100  # the seed whose nets are drawn
 
 
 def published(problem: str, solver: str) -> Experiment:
-    """The authors' data, order and first weights; their Adam, or Levenberg-Marquardt on all examples from the same start."""
+    """The authors' data, order and first weights; their Adam, or Levenberg-Marquardt on all examples."""
     if (problem, solver) == ("spirals", "adam"):
         return table_1.AS_PUBLISHED[HIDDEN]
     data = PROBLEMS[problem].published
@@ -76,8 +76,8 @@ def render(results: Results) -> list[Element]:
         Text("## Sound protocol"),
         Text(
             f"1000 points, shuffled, stratified, scaled by the training part; 560 to learn from, 140 to choose by, 300 to judge on; "
-            f"{solvers.STARTS} starts, as in the report on Levenberg-Marquardt; float64, linear outputs. The perceptron is scikit-learn's, chosen in the same way, "
-            f"with at least as many parameters."
+            f"{solvers.STARTS} starts, as in the report on Levenberg-Marquardt; float64, linear outputs. The perceptron is scikit-learn's, with at least as many parameters; start, shape and activation are chosen by "
+            f"validation loss, its weight decay is the library's own and its epochs are not chosen."
         ),
         _sound(sound, perceptrons, limits),
         Picture(
@@ -89,7 +89,7 @@ def render(results: Results) -> list[Element]:
         Text(
             "The authors' data in the generators' order, the last 30 % to test on, not scaled; weights from U[0, 1), ReLU everywhere, the outputs "
             "too; Adam at 0.001, batches of 10 in a fixed order, 1000 epochs; with the true gradient. Beside it Levenberg-Marquardt, 200 steps "
-            "on all examples from the same first weights. The spirals' test part holds one class only, the double blobs' only points of "
+            "on all examples (in float64, from first weights of its own draw). The spirals' test part holds one class only, the double blobs' only points of "
             "the second of two draws."
         ),
         _published(old),

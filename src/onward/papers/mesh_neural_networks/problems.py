@@ -1,6 +1,6 @@
 """The synthetic problems of section 4.1: sound, with their Bayes limits, and as the authors' code draws them.
 
-*As published*, after the code: 1000 points, not scaled, in the order in which the generator gives them, the last 30 % to
+*As published*, after the code: 1000 points (2000 of the spirals), not scaled, in the order in which the generator gives them, the last 30 % to
 test on. The single blobs' centres are drawn anew and unseeded, so the problem changes with each run. The double blobs are
 two draws of `make_blobs` put one behind the other, so the test part holds points of the second draw only.
 """

@@ -1,7 +1,7 @@
 """Regression, which the paper does not try: a small mesh by Levenberg-Marquardt and Adam, a perceptron, ridge regression.
 
-Every arm chooses among nine settings (ridge regression among as many penalties) by the same 5-fold cross-validation inside the
-training part. Perceptrons have as many parameters as the meshes and the same penalties, in scikit-learn's units.
+Every arm chooses among nine settings (ridge regression among as many penalties) by the same cross-validation inside the
+training part. Perceptrons have as many parameters as the meshes and the same penalties, in scikit-learn's units at the size of a fold.
 """
 
 from __future__ import annotations

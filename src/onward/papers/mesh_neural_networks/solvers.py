@@ -1,6 +1,6 @@
 """The solvers that are compared on small problems, each with as many starts and chosen by the same validation data.
 
-*lm*: Levenberg-Marquardt, full batch or quarters of the data. *adam*: Adam with cosine decay at three rates. *lbfgs*:
+*lm*: Levenberg-Marquardt, all examples in a step or 140. *adam*: Adam with cosine decay at three rates. *lbfgs*:
 L-BFGS with a strong Wolfe line search. *mlp*: scikit-learn's `MLPClassifier` with at least as many parameters as the
 mesh, one layer or two, tanh or ReLU, by L-BFGS or Adam.
 """
@@ -18,6 +18,7 @@ import numpy as np
 import torch
 
 from onward import graphs
+from onward.estimators.threads import one_thread
 from onward.experiments.spec import Experiment, Outcome, Progress
 from onward.experiments.starts import train_from_starts
 from onward.learners.forward_only import ForwardOnly
@@ -148,10 +149,8 @@ def timed(solver: str) -> Experiment:
 def on_one_thread(
     seeds: Sequence[int], progress: Progress, *, trial: Callable[[Sequence[int], Progress], list[Outcome]]
 ) -> list[Outcome]:
-    """Run a trial on one thread."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
+    """Run a trial on one thread, of NumPy's and scikit-learn's libraries too."""
+    from threadpoolctl import threadpool_limits
+
+    with one_thread(), threadpool_limits(1):
         return trial(seeds, progress)
-    finally:
-        torch.set_num_threads(threads)
