@@ -1,3 +1,4 @@
+import pytest
 import torch
 
 from onward.nets.standardise import Standardise
@@ -23,3 +24,8 @@ def test_a_weight_of_two_is_the_example_twice() -> None:
 
 def test_nothing_changes_nothing() -> None:
     assert torch.equal(Standardise.nothing(2).apply(X), X)
+
+
+def test_values_too_large_to_be_scaled_are_refused() -> None:
+    with pytest.raises(ValueError, match="column 1 cannot be scaled in torch.float64: its values reach 1e.200"):
+        Standardise.of(torch.tensor([[1.0, 1e200], [2.0, -1e200]], dtype=torch.float64))

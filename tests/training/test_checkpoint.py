@@ -504,3 +504,15 @@ def replace(found: dict[str, Any], place: Place, value: Any) -> None:
         del found[last]
     else:
         found[last] = value
+
+
+def test_a_program_that_leaves_a_run_open_stores_it_when_it_ends(tmp_path: Path) -> None:
+    code = (
+        "import sys\nfrom tests.training.runs import begun\nfrom onward.training.checkpoint import run\n"
+        "steps = run(begun('adam'), sys.argv[1], every_seconds=1e9)\nnext(steps), next(steps)\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, cwd=ROOT)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    training = begun("adam")
+    resume(training, tmp_path / "checkpoint.onward")
+    assert len(training.history) == 2

@@ -25,6 +25,7 @@ from onward.files import atomic
 from onward.models import rivals
 from onward.models.rivals import METRICS, Judged, Parted
 from onward.models.table_model import TableModel
+from onward.tables.columns import Numeric
 from onward.tables.reading import read_csv
 from onward.tables.table import Table, TableError
 from onward.tables.targets import ClassTarget, Target, recognise
@@ -132,6 +133,9 @@ def predict(model: Path, data: Path, to: Path | None, *, unknown: str, force: bo
     predicted = found.predict(table, unknown=unknown)
     text = io.StringIO(newline="")
     to_csv(predicted, text)
+    filled = filled_without_warning(found, table)
+    if filled:
+        shown.say(notes, f"Missing values were filled where training had none: {filled}.")
     if to is None:
         _print(text.getvalue().encode())
     else:
@@ -139,6 +143,16 @@ def predict(model: Path, data: Path, to: Path | None, *, unknown: str, force: bo
         shown.say(notes, f"{table.rows} predictions: {to}")
     if found.schema.target.name in table.columns:
         shown.say(notes, _scored(found, table, predicted))
+
+
+def filled_without_warning(model: TableModel, table: Table) -> str:
+    """List the number columns with missing values of which training had none, as "age (3 rows)"; empty if there are none."""
+    gaps = {
+        column.name: table.rows - len(table.rows_with(column.name))
+        for column in model.schema.columns
+        if isinstance(column, Numeric) and not column.indicator
+    }
+    return ", ".join(f"{name!r} ({count} of {table.rows} rows)" for name, count in gaps.items() if count)
 
 
 def load_table_model(path: Path) -> TableModel:
@@ -187,7 +201,7 @@ def _verdict(asked: Training, task: str, parted: Parted, judged: Sequence[Judged
         how = f"penalties chosen alike by {rivals.FOLDS} folds of the training rows" if tuned else "nothing tuned"
         words = (
             f"All learned from the same {train} rows, {how}, and are judged on the other {test}: one split. "
-            f"`onward compare` takes several, and other solvers."
+            f"`onward compare` takes several, and other solvers. Seconds are of one training."
         )
         metric = METRICS[task][0]
         if not judged[0].scores[metric] > judged[-1].scores[metric]:

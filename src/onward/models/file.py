@@ -1,8 +1,8 @@
 """One sealed file a model: weights, topology, preprocessing, configuration.
 
 `save` takes a mesh, an estimator, or a model of a table, and `load` gives the same back. What is loaded is checked piece
-by piece, even where the seal is whole, because anybody can seal a file. An estimator's random state and the state of its
-optimiser are not kept: trained further, it begins a new descent from its weights.
+by piece, even where the seal is whole, because anybody can seal a file. The state of an estimator's
+optimiser is not kept: trained further, it begins a new descent from its weights.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from onward.tables.schema import Schema
 KIND = "model"
 ESTIMATORS = {"MeshClassifier": MeshClassifier, "MeshRegressor": MeshRegressor}
 SCALINGS = ("input_scaling_", "output_scaling_")
-UNKEPT = ("topology", "random_state", "engine", "verbose")  # parameters: the net holds the first, the rest is of the moment
+UNKEPT = ("topology", "engine", "verbose")  # parameters: the net holds the first, the rest is of the moment
 CURVES = ("loss_curve_", "validation_curve_")
 LONGEST = 10_000_000  # characters of an array of labels, which gives each the room of the longest
 LABELS = {"bool": bool, "int": int, "float": float, "str": str}
@@ -80,6 +80,8 @@ def load(path: str | os.PathLike[str]) -> Model:
 def _describe(estimator: MeshModel) -> dict[str, Any]:
     """Everything that `predict` and a look at the estimator need, but for the net and the scaling."""
     parameters = {k: v for k, v in estimator.get_params(deep=False).items() if k not in UNKEPT}
+    if not isinstance(parameters["random_state"], int | np.integer):  # a generator is of the moment
+        parameters["random_state"] = None
     if not isinstance(parameters["activation"], str):
         parameters["activation"] = parameters["activation"].name
     described: dict[str, Any] = {

@@ -17,10 +17,19 @@ class Standardise(NamedTuple):
 
     @classmethod
     def of(cls, x: Float[Tensor, "n i"], weight: Float[Tensor, " n"] | None = None) -> Standardise:
-        """Measure mean and deviation of some data, weighted if asked; a constant column keeps its scale."""
+        """Measure mean and deviation of some data, weighted if asked; a constant column keeps its scale.
+
+        Raises:
+            ValueError: values so large that their mean or deviation is not finite.
+        """
         part = x.new_full((len(x),), 1 / len(x)) if weight is None else weight / weight.sum()
         shift = part @ x
         deviation = (part @ (x - shift).square()).sqrt()
+        wrong = ~(shift.isfinite() & deviation.isfinite())
+        if wrong.any():
+            column = int(wrong.nonzero()[0])
+            largest = x[:, column].abs().max().item()
+            raise ValueError(f"column {column} cannot be scaled in {x.dtype}: its values reach {largest:.3g}")
         constant = deviation <= 10 * torch.finfo(x.dtype).eps * shift.abs()
         return cls(shift, torch.where(constant, torch.ones_like(deviation), deviation))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable
 
 MISSING = frozenset({"", "NA", "N/A", "NaN", "nan", "null", "None", "?"})
@@ -24,6 +25,14 @@ def number(text: str) -> float | None:
     except ValueError:
         return None
     return value if math.isfinite(value) else None
+
+
+_OTHERWISE = re.compile(r"[-+]?[$€£]?\s?[-+]?\d[\d.,'\s]*\s?[%$€£]?")
+
+
+def otherwise(text: str) -> bool:
+    """Tell whether a text looks like a number that is written in another way: 0,12 or 1'000 or $1,000 or 3 %."""
+    return number(text) is None and _OTHERWISE.fullmatch(text) is not None
 
 
 def shown(value: object) -> str:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable
 
 from onward.naming import suggest
-from onward.tables.cells import number, shown
+from onward.tables.cells import number, otherwise, shown
 from onward.tables.columns import Categorical, Column, Numeric
 from onward.tables.table import Table, TableError
 
@@ -64,6 +64,13 @@ def _learn(table: Table, name: str, missing: str) -> tuple[Column | None, list[s
     numeric = len(numbers) == len(present)
     if len(set(numbers if numeric else present)) == 1 and gap is None:
         return None, [f"column {shown(name)} was left out: it is {shown(present[0])} in all {table.rows} rows"]
+    foreign = [row for row, text in enumerate(texts) if text is not None and otherwise(text)]
+    if 2 * len(foreign) > len(present):
+        raise TableError(
+            f"column {shown(name)} holds numbers that are not written as numbers, such as {shown(texts[foreign[0]])} at "
+            f"{table.place(foreign[0])}; write them with a decimal point and nothing else, or leave the column out with "
+            f"{_drop(name)}"
+        )
     if numeric:
         return Numeric(name, _median(numbers), gap is not None), _identifier(name, numbers)
     return _categorical(table, name, present, gap is not None, 2 * len(numbers) >= len(present))

@@ -6,10 +6,12 @@ what goes on is bitwise the uninterrupted run, and anything else is refused befo
 
 from __future__ import annotations
 
+import atexit
 import os
 import time
 from collections.abc import Generator, Iterator
 from pathlib import Path
+from weakref import WeakSet
 
 from onward.files import atomic, lock, packing, sealed
 from onward.training.belonging import belonging, difference
@@ -89,7 +91,19 @@ def run(
         raise ValueError(f"every_seconds must be at least 0, got {every_seconds}")
     if every_steps is not None and every_steps < 1:
         raise ValueError(f"every_steps must be at least 1, got {every_steps}")
-    return _held(training, Path(folder), every_seconds, every_steps)
+    held = _held(training, Path(folder), every_seconds, every_steps)
+    _OPEN.add(held)
+    return held
+
+
+_OPEN: WeakSet[Generator[Epoch, None, None]] = WeakSet()
+
+
+@atexit.register
+def _close() -> None:
+    """Close the runs that a program leaves open while tensors can still be stored; later the interpreter would."""
+    for held in list(_OPEN):
+        held.close()
 
 
 def _held(training: Training, folder: Path, every_seconds: float, every_steps: int | None) -> Generator[Epoch, None, None]:
