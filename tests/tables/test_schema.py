@@ -338,6 +338,8 @@ def test_any_change_is_a_schema_or_one_sentence(place: tuple[object, ...], value
 @pytest.mark.parametrize("text", ["0,12", "1'000", "$1,000", "3 %", "-4,5", "1 000,5"])
 def test_numbers_in_another_writing_are_refused_and_not_taken_for_text(text: str) -> None:
     table = from_columns({"a": [text, "0,5", "0,7", "2"] * 3, "y": ["p", "q"] * 6})
-    with pytest.raises(ValueError, match="column 'a' holds numbers that are not written as numbers, such as .* at row 0; "):
+    with pytest.raises(
+        ValueError, match="column 'a' holds numbers that are not written as numbers, such as .* at row 0 of the table; "
+    ):
         Schema.learn(table, "y")
     assert Schema.learn(from_columns({"a": ["12-34", "A3", "v1.2.3"] * 4, "y": ["p", "q"] * 6}), "y").columns
