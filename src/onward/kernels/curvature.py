@@ -18,10 +18,9 @@ import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor
 
-from onward.kernels import dynamics
 from onward.kernels.activations import Activation
 from onward.kernels.dynamics import Wiring
-from onward.kernels.forward_only import Engine
+from onward.kernels.forward_only import Engine, propagate
 from onward.kernels.losses import Loss
 
 
@@ -61,19 +60,13 @@ def quadratic(
     Raises:
         ValueError: the loss does not know its curvature.
     """
-    w = dynamics.matrix(weight, wiring)
-    recurrent = w[..., wiring.fixed :, :]
-    ticks = len(clamped)
-    carried, found, read = None, Quadratic.zero(weight), 0
-    for k, tick in enumerate(dynamics.run(w, clamped, initial, activation)):
-        final = k == ticks - 1
-        carried = engine.step(carried, tick.reads, activation.slope(tick.drive), recurrent, wiring, final=final)
-        if final or loss.every_tick:
-            outputs = tick.activity[..., -wiring.outputs :]
-            loss.check_shape(target, outputs.shape, ticks)
-            value, error = loss(outputs, loss.at_tick(target, k, outputs), importance)
-            jacobian = engine.jacobian(carried, wiring)
-            rows = (loss.curvature_root(outputs, importance) @ jacobian).flatten(-3, -2)
+    found, read = Quadratic.zero(weight), 0
+    for tick in propagate(weight, wiring, clamped, initial, activation, engine):
+        if tick.final or loss.every_tick:
+            loss.check_shape(target, tick.outputs.shape, len(clamped))
+            value, error = loss(tick.outputs, loss.at_tick(target, tick.number, tick.outputs), importance)
+            jacobian = engine.jacobian(tick.derivative, wiring)
+            rows = (loss.curvature_root(tick.outputs, importance) @ jacobian).flatten(-3, -2)
             gradient = (jacobian.flatten(-3, -2).mT @ error.flatten(-2).unsqueeze(-1)).squeeze(-1)
             found, read = found.plus(Quadratic(value, gradient, rows.mT @ rows), 1.0), read + 1
     return Quadratic(*(part / read for part in found))

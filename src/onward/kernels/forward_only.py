@@ -6,7 +6,8 @@ derivative. No backward pass, no autograd; the functions run with gradients off.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import torch
@@ -43,6 +44,33 @@ def find(engine: Engine | str) -> Engine:
     return ENGINES[engine]
 
 
+class Carried(NamedTuple):
+    """The end of a tick: which it was, the outputs after it, and the derivative that an engine has carried to it."""
+
+    number: int
+    final: bool
+    outputs: Float[Tensor, "*nets b o"]
+    derivative: Any
+
+
+def propagate(
+    weight: Float[Tensor, "*nets e"],
+    wiring: Wiring,
+    clamped: Float[Tensor, "t *nets b i"],
+    initial: Float[Tensor, "*nets b f"],
+    activation: Activation,
+    engine: Engine,
+) -> Iterator[Carried]:
+    """Run the ticks once, the state and its derivative together; give every tick as it ends."""
+    w = dynamics.matrix(weight, wiring)
+    recurrent = w[..., wiring.fixed :, :]
+    carried = None
+    for k, tick in enumerate(dynamics.run(w, clamped, initial, activation)):
+        final = k == len(clamped) - 1
+        carried = engine.step(carried, tick.reads, activation.slope(tick.drive), recurrent, wiring, final=final)
+        yield Carried(k, final, tick.activity[..., -wiring.outputs :], carried)
+
+
 @torch.no_grad()
 def loss_and_gradient(
     weight: Float[Tensor, "*nets e"],
@@ -59,19 +87,13 @@ def loss_and_gradient(
 
     `importance` weighs the examples; the word `weight` is kept for edges.
     """
-    w = dynamics.matrix(weight, wiring)
-    recurrent = w[..., wiring.fixed :, :]
-    ticks = len(clamped)
-    carried, values, gradients = None, [], []
-    for k, tick in enumerate(dynamics.run(w, clamped, initial, activation)):
-        final = k == ticks - 1
-        carried = engine.step(carried, tick.reads, activation.slope(tick.drive), recurrent, wiring, final=final)
-        if final or loss.every_tick:
-            outputs = tick.activity[..., -wiring.outputs :]
-            loss.check_shape(target, outputs.shape, ticks)
-            value, error = loss(outputs, loss.at_tick(target, k, outputs), importance)
+    values, gradients = [], []
+    for tick in propagate(weight, wiring, clamped, initial, activation, engine):
+        if tick.final or loss.every_tick:
+            loss.check_shape(target, tick.outputs.shape, len(clamped))
+            value, error = loss(tick.outputs, loss.at_tick(target, tick.number, tick.outputs), importance)
             values.append(value)
-            gradients.append(engine.gradient(carried, error, wiring))
+            gradients.append(engine.gradient(tick.derivative, error, wiring))
     return sum(values[1:], values[0]) / len(values), sum(gradients[1:], gradients[0]) / len(gradients)
 
 
@@ -85,12 +107,5 @@ def outputs_and_jacobian(
     engine: Engine,
 ) -> tuple[Float[Tensor, "*nets b o"], Float[Tensor, "*nets b o e"]]:
     """Run the ticks once; give the outputs of the last tick and their derivative with respect to every edge weight."""
-    w = dynamics.matrix(weight, wiring)
-    recurrent = w[..., wiring.fixed :, :]
-    ticks = len(clamped)
-    carried, outputs = None, initial[..., -wiring.outputs :]
-    for k, tick in enumerate(dynamics.run(w, clamped, initial, activation)):
-        slope = activation.slope(tick.drive)
-        carried = engine.step(carried, tick.reads, slope, recurrent, wiring, final=k == ticks - 1)
-        outputs = tick.activity[..., -wiring.outputs :]
-    return outputs, engine.jacobian(carried, wiring)
+    (last,) = deque(propagate(weight, wiring, clamped, initial, activation, engine), maxlen=1)  # no earlier one is kept
+    return last.outputs, engine.jacobian(last.derivative, wiring)

@@ -53,6 +53,21 @@ class Loss:
         axes = outputs.ndim - self.classes
         return target.select(outputs.ndim - 1, tick) if target.ndim > axes else target
 
+    def over_ticks(
+        self,
+        outputs: Float[Tensor, "*nets b t o"],
+        target: Shaped[Tensor, "..."],
+        importance: Float[Tensor, "*nets b"] | None = None,
+    ) -> Float[Tensor, "*nets"]:
+        """Give the value for the outputs of all ticks: at the last one, or averaged over them if it is `every_tick`."""
+        ticks = outputs.shape[-2]
+        values = []
+        for k in range(ticks) if self.every_tick else (ticks - 1,):
+            read = outputs[..., k, :]
+            self.check_shape(target, read.shape, ticks)
+            values.append(self(read, self.at_tick(target, k, read), importance)[0])
+        return torch.stack(values).mean(0)
+
     def check_shape(self, target: Tensor, shape: Sequence[int], ticks: int | None = None) -> None:
         """Refuse targets whose shape does not fit outputs of a shape (`*nets b o`): `ValueError`.
 

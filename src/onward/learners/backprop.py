@@ -38,13 +38,7 @@ class Backprop(AbstractLearner):
         parameters = dict(self.net.named_parameters(prefix="net"))
         with torch.enable_grad():
             states = self.net.states(x, initial)[..., 1:, -self.net.topology.outputs :]
-            ticks = range(states.shape[-2]) if self.loss.every_tick else [states.shape[-2] - 1]
-            values = []
-            for k in ticks:
-                outputs = states[..., k, :]
-                self.loss.check_shape(y, outputs.shape, states.shape[-2])
-                values.append(self.loss(outputs, self.loss.at_tick(y, k, outputs), importance)[0])
-            value = torch.stack(values).mean(0)
+            value = self.loss.over_ticks(states, y, importance)
             gradients = torch.autograd.grad(value.sum(), list(parameters.values()))
         yield Credit(value.detach(), dict(zip(parameters, gradients, strict=True)))
 

@@ -134,10 +134,7 @@ def check_gradients(
 @torch.no_grad()
 def _finite_differences(net: MeshNet, loss: Loss, x: Tensor, y: Tensor, edges: np.ndarray) -> Float[Tensor, " probed"]:
     def value(weight: Tensor) -> Tensor:
-        outputs = net.with_weight(weight).states(x)[:, 1:, -net.topology.outputs :]
-        ticks = range(outputs.shape[1]) if loss.every_tick else [outputs.shape[1] - 1]
-        read = [loss(outputs[:, k], loss.at_tick(y, k, outputs[:, k]))[0] for k in ticks]
-        return torch.stack(read).mean()
+        return loss.over_ticks(net.with_weight(weight).states(x)[:, 1:, -net.topology.outputs :], y)
 
     found = []
     for edge in edges.tolist():
