@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import inspect
-from dataclasses import fields, is_dataclass
+from dataclasses import Field, fields, is_dataclass
 from functools import partial
 from typing import Any
 
@@ -16,10 +16,14 @@ import torch
 
 from onward.topology import Topology
 
+# Metadata of a dataclass field that is described only where it is not at its default, so that what was described before
+# the field existed is described the same.
+LATER = {"described": "where it is not at its default"}
+
 
 def describe(value: Any) -> Any:
     """Write a value down as plain data: functions by name and arguments, defaults included, dataclasses by field
-    (but for those that are no part of their identity, `compare=False`).
+    (but for those that are no part of their identity, `compare=False`, and for those marked `LATER` at their default).
 
     Raises:
         TypeError: the value cannot be written down exactly (a lambda, an open file, ...).
@@ -38,13 +42,17 @@ def describe(value: Any) -> Any:
     if is_dataclass(value) and not isinstance(value, type):
         return {
             "class": _name(type(value)),
-            **{field.name: describe(getattr(value, field.name)) for field in fields(value) if field.compare},
+            **{field.name: describe(getattr(value, field.name)) for field in fields(value) if _tells(field, value)},
         }
     if isinstance(value, np.generic):
         return value.item()
     if callable(value):
         return _call(value)
     raise TypeError(f"an experiment must be plain data, functions and partials, got {value!r}")
+
+
+def _tells(one: Field[Any], value: Any) -> bool:
+    return one.compare and not (LATER.items() <= one.metadata.items() and getattr(value, one.name) == one.default)
 
 
 def _call(function: Any) -> dict[str, Any]:

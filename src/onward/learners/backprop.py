@@ -1,4 +1,4 @@
-"""Backpropagation, through the ticks of a mesh too (BPTT): the oracle of tests and the rival of benchmarks.
+"""Backpropagation through any module, and through the ticks of a mesh (BPTT): the oracle of tests, the rival of all.
 
 Credit is ready once, after a full forward and a full backward sweep.
 """
@@ -9,9 +9,10 @@ from collections.abc import Iterator
 
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
 from onward.kernels import losses
+from onward.kernels.local import single
 from onward.kernels.losses import Loss
 from onward.learners.base import AbstractLearner, Credit
 from onward.nets.mesh import MeshNet
@@ -20,8 +21,8 @@ from onward.nets.mesh import MeshNet
 class Backprop(AbstractLearner):
     """A net taught by reverse-mode differentiation: one parcel, after the backward pass."""
 
-    def __init__(self, net: MeshNet, loss: Loss | str = losses.cross_entropy) -> None:
-        """Teach a net; `loss` as for `ForwardOnly`."""
+    def __init__(self, net: nn.Module, loss: Loss | str = losses.cross_entropy) -> None:
+        """Teach a net: a mesh, or any module that maps a batch to scores `b o`. `loss` as for `ForwardOnly`."""
         super().__init__()
         self.net = net
         self.loss = losses.find(loss)
@@ -35,14 +36,20 @@ class Backprop(AbstractLearner):
         importance: Float[Tensor, "*nets b"] | None = None,
     ) -> Iterator[Credit]:
         """Yield the one parcel of a batch."""
-        parameters = dict(self.net.named_parameters(prefix="net"))
+        named = self.net.named_parameters(prefix="net")
+        parameters = {name: parameter for name, parameter in named if parameter.requires_grad}
         with torch.enable_grad():
-            states = self.net.states(x, initial)[..., 1:, -self.net.topology.outputs :]
-            value = self.loss.over_ticks(states, y, importance)
+            value = self.loss.over_ticks(self._outputs(x, initial), y, importance)
             gradients = torch.autograd.grad(value.sum(), list(parameters.values()))
         yield Credit(value.detach(), dict(zip(parameters, gradients, strict=True)))
 
     @torch.no_grad()
     def scores(self, x: Float[Tensor, "..."], initial: Float[Tensor, "..."] | None = None) -> Float[Tensor, "*nets b o"]:
-        """Give the outputs of the last tick."""
-        return self.net(x, initial)
+        """Give the scores; of a mesh, the outputs of the last tick."""
+        return single(self.net(x) if initial is None else self.net(x, initial))
+
+    def _outputs(self, x: Tensor, initial: Tensor | None) -> Float[Tensor, "*nets b t o"]:
+        """The outputs of every tick; a net that knows no ticks has one."""
+        if isinstance(self.net, MeshNet):
+            return self.net.states(x, initial)[..., 1:, -self.net.topology.outputs :]
+        return single(self.net(x)).unsqueeze(-2)

@@ -6,7 +6,7 @@ A `Split` holds inputs and targets. Splits of several nets that train side by si
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from typing import Protocol, TypeVar, runtime_checkable
 
@@ -88,6 +88,9 @@ class Split:
         return part[net, index]
 
 
+Augment = Callable[[Tensor, torch.Generator], Tensor]  # changes the inputs of a batch at random, keeping their shape
+
+
 @runtime_checkable
 class Learnable(Protocol):
     """What training looks at: examples to learn from, and some to choose by. A `Dataset` is one; its test part stays unseen."""
@@ -107,6 +110,11 @@ class Learnable(Protocol):
         """What chooses."""
         ...
 
+    @property
+    def augment(self) -> Augment | None:
+        """How batches that are learned from are changed at random."""
+        ...
+
 
 @dataclass(frozen=True)
 class Lesson:
@@ -115,6 +123,7 @@ class Lesson:
     name: str
     train: Split
     validation: Split | None = None
+    augment: Augment | None = None
 
 
 @dataclass(frozen=True)
@@ -126,17 +135,19 @@ class Dataset:
         train: what is learned from.
         test: what is judged on, once.
         validation: what chooses; a part of the training data, never of the test data.
+        augment: changes the inputs of every batch that is learned from at random; none of the other parts.
     """
 
     name: str
     train: Split
     test: Split
     validation: Split | None = None
+    augment: Augment | None = None
 
     def to(self, dtype: torch.dtype | None = None, device: torch.device | str | None = None) -> Dataset:
         """Give the data on another device, its floating-point parts in another dtype."""
         validation = None if self.validation is None else self.validation.to(dtype, device)
-        return Dataset(self.name, self.train.to(dtype, device), self.test.to(dtype, device), validation)
+        return Dataset(self.name, self.train.to(dtype, device), self.test.to(dtype, device), validation, self.augment)
 
 
 Parts = TypeVar("Parts", Dataset, Lesson)
@@ -146,7 +157,9 @@ def stack(datasets: Sequence[Parts]) -> Parts:
     """Put data sets of equal sizes side by side, for nets that are trained in one computation."""
     first = datasets[0]
     parts: dict[str, Split | None] = {}
-    for field in fields(first)[1:]:
+    if any(dataset.augment is not None for dataset in datasets):
+        raise ValueError("data sets that are changed at random cannot be stacked")
+    for field in fields(first)[1:-1]:
         splits = [getattr(dataset, field.name) for dataset in datasets]
         sizes = {None if split is None else (*split.x.shape, *split.y.shape) for split in splits}
         if len(sizes) > 1:

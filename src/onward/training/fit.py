@@ -9,19 +9,22 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from onward.description import LATER
 from onward.learners.base import AbstractLearner
 from onward.training.best import Best
 from onward.training.data import Learnable, Split
 from onward.training.metrics import accuracy
 from onward.training.second_order import DampedSteps, LevenbergMarquardt
 from onward.training.steps import GradientSteps, Optimiser, Schedule, Stepper
+
+JUDGED_TOGETHER = 2000  # examples whose scores are computed at once
 
 
 class TrainingFailed(RuntimeError):
@@ -45,6 +48,8 @@ class Recipe:
             the last weights.
         shuffle: whether every epoch has its own order.
         drop_last: whether a last batch that is not whole is left out.
+        products: dtype of matrix products and convolutions, as `torch.bfloat16`; weights, losses and the optimiser's state
+            keep theirs. Left out: that of the weights.
     """
 
     optimiser: Optimiser | LevenbergMarquardt
@@ -54,6 +59,7 @@ class Recipe:
     patience: int | None = None
     shuffle: bool = True
     drop_last: bool = False
+    products: torch.dtype | None = field(default=None, metadata=LATER)
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch", "patience"):
@@ -62,6 +68,11 @@ class Recipe:
                 raise ValueError(f"{name} must be at least 1, got {value}")
         if self.schedule is not None and isinstance(self.optimiser, LevenbergMarquardt):
             raise ValueError("Levenberg-Marquardt sets its own damping; a learning-rate schedule has nothing to act on")
+
+    def autocast(self, device: torch.device) -> torch.autocast:
+        """Give the context in which products are computed in their dtype."""
+        enabled = self.products is not None
+        return torch.autocast(device.type, self.products or torch.bfloat16, enabled=enabled, cache_enabled=False)
 
 
 @dataclass(frozen=True)
@@ -113,6 +124,7 @@ class Training:
         if recipe.patience is not None and data.validation is None:
             raise ValueError(f"patience needs validation data, and {data.name} has none")
         first, _ = data.train.take(torch.zeros(*data.train.nets, 1, dtype=torch.int64, device=data.train.x.device))
+        learner.eval()  # so that looking at the shapes leaves statistics and random states as they are
         outputs = learner.scores(first)
         for split in (data.train, data.validation):
             if split is not None:
@@ -120,7 +132,8 @@ class Training:
         self.learner, self.data, self.recipe, self.generators = learner, data, recipe, generators
         self.parameters = dict(learner.named_parameters())
         self.stepper = self._stepper()
-        self.best = None if recipe.patience is None else Best(self.parameters, data.train.nets, recipe.patience)
+        kept = learner.state_dict(keep_vars=True)
+        self.best = None if recipe.patience is None else Best(kept, data.train.nets, recipe.patience)
         self.history: list[Epoch] = []
         self.position = 0
         self.whole = True
@@ -150,14 +163,24 @@ class Training:
 
     def _epoch(self) -> Iterator[Epoch | None]:
         self.whole = False
+        present = [generator.get_state() for generator in self.generators]
         if self.position:  # begun before: draw the same order again
             for generator, state in zip(self.generators, self._order_from, strict=True):
                 generator.set_state(state)
         else:
-            self._order_from = [generator.get_state() for generator in self.generators]
+            self._order_from = present
         remaining = list(batches(self.data.train, self.recipe, self.generators))
+        if self.position:
+            for generator, state in zip(self.generators, present, strict=True):
+                generator.set_state(state)
         while self.position < len(remaining):
-            self._losses.append(self.stepper.step(*remaining[self.position]))
+            x, y, importance = remaining[self.position]
+            if self.data.augment is not None:
+                x = self.data.augment(x, self.generators[0])
+            self.learner.train()
+            with self.recipe.autocast(x.device):
+                self._losses.append(self.stepper.step(x, y, importance))
+            self.learner.eval()  # whoever looks between two steps sees it predict
             self.position += 1
             if self.position < len(remaining):
                 self.whole = True
@@ -166,7 +189,8 @@ class Training:
         number = len(self.history) + 1
         loss = torch.stack(self._losses).mean(0)
         validation = self.data.validation
-        judged = evaluate(self.learner, validation) if validation is not None else (None, None)
+        with self.recipe.autocast(loss.device):
+            judged = evaluate(self.learner, validation) if validation is not None else (None, None)
         watched = {"loss": loss, "validation loss": loss if judged[0] is None else judged[0]}
         _check_finite(number, watched, self.parameters, None if self.best is None else self.best.running)
         self.stepper.end_epoch(watched["validation loss"])
@@ -274,9 +298,20 @@ def batches(
 
 
 @torch.no_grad()
+def scores_of(learner: AbstractLearner, split: Split) -> Float[Tensor, "*nets n o"]:
+    """Give a learner's scores on all examples of a split, in evaluation mode and in parts that memory holds."""
+    axis, mode = len(split.nets), learner.training
+    learner.eval()
+    try:
+        return torch.cat([learner.scores(x) for x in split.x.split(JUDGED_TOGETHER, axis)], axis)
+    finally:
+        learner.train(mode)
+
+
+@torch.no_grad()
 def evaluate(learner: AbstractLearner, split: Split) -> tuple[Float[Tensor, "*nets"], Float[Tensor, "*nets"] | None]:
-    """Give the loss and, for class labels, the accuracy of a learner's scores on a split."""
-    scores = learner.scores(split.x)
+    """Give the loss and, for class labels, the accuracy of a learner's scores on a split, in evaluation mode."""
+    scores = scores_of(learner, split)
     target = learner.loss.at_tick(split.y, -1, scores)
     loss, _ = learner.loss(scores, target) if split.share is None else learner.loss(scores, target, split.share)
     return loss, accuracy(scores, target) if learner.loss.classes else None

@@ -1,0 +1,149 @@
+"""Where the files of a data set may lie, and finding them: the user's folder first, then the cache.
+
+A `Source` is a frozen value, so that a test, or a mirror, can stand in for the official one.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Generic, NamedTuple, TypeVar
+
+from onward.datasets.errors import DataUnavailable
+
+FOLDER, CACHE = "ONWARD_DATA", "ONWARD_CACHE"
+
+Content = TypeVar("Content")
+
+
+class File(NamedTuple):
+    """A file in memory: its bytes, unpacked, and what messages call it."""
+
+    data: bytes
+    name: str
+
+
+@dataclass(frozen=True)
+class Remote:
+    """A file on the official host, or on a mirror that its makers name.
+
+    Attributes:
+        url: address.
+        file: name in the cache, relative to the folder of the data set.
+        hash: `algorithm:digest` of the whole file.
+        size: in bytes, for the listing; the hash decides.
+    """
+
+    url: str
+    file: str
+    hash: str
+    size: int
+
+
+@dataclass(frozen=True)
+class Layout(Generic[Content]):
+    """One way in which the files of a data set lie in a place.
+
+    Attributes:
+        names: the files (or folders) needed, in the order in which `read` wants them; each as its possible spellings.
+        folders: where they may lie together, relative to the place.
+        archives: tar files that may hold them instead, relative to the place.
+        read: makes the content of what was found.
+    """
+
+    names: tuple[tuple[str, ...], ...]
+    read: Callable[[Found[Content]], Content]
+    folders: tuple[str, ...] = ("",)
+    archives: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Source(Generic[Content]):
+    """A data set that is found on the disk, or else fetched.
+
+    Attributes:
+        name: on the command line, and of its folder in the cache.
+        title: in messages and reports.
+        layouts: tried in this order in every place.
+        remotes: what is fetched; in the cache it lies as one of the layouts.
+        note: what a person should know before fetching.
+    """
+
+    name: str
+    title: str
+    layouts: tuple[Layout[Content], ...]
+    remotes: tuple[Remote, ...]
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Found(Generic[Content]):
+    """Files of a data set that are there: one path a name of the layout, or the one archive that holds them all."""
+
+    title: str
+    layout: Layout[Content]
+    paths: tuple[Path, ...]
+    archived: bool = False
+
+    @property
+    def where(self) -> Path:
+        """The archive, or the folder of the first file."""
+        return self.paths[0] if self.archived else self.paths[0].parent
+
+    def read(self) -> Content:
+        """Read and decode the files.
+
+        Raises:
+            DataUnavailable: they are damaged, or cannot be read.
+        """
+        try:
+            return self.layout.read(self)
+        except OSError as error:
+            raise DataUnavailable(f"{self.title} cannot be read from {self.where}: {error.strerror or error}") from error
+
+
+def find(source: Source[Content]) -> Found[Content] | None:
+    """Give the files of a data set: those in the folder that ONWARD_DATA names, else those in the cache, else None."""
+    own, cached = own_folder(), cache_folder(source)
+    for place in (own, cached):
+        for layout in source.layouts if place is not None else ():
+            found = _find_in(place, layout, source.title)
+            if found is not None:
+                return found
+    return None
+
+
+def own_folder() -> Path | None:
+    """The folder that the environment variable ONWARD_DATA names; None without one."""
+    named = os.environ.get(FOLDER)
+    return Path(named).expanduser() if named else None
+
+
+def cache_folder(source: Source[Content]) -> Path | None:
+    """The folder of a fetched data set: below ONWARD_CACHE, or the user's cache folder; None where pooch is missing."""
+    named = os.environ.get(CACHE)
+    if named:
+        return Path(named).expanduser() / source.name
+    try:
+        import pooch
+    except ModuleNotFoundError:
+        return None
+    return Path(pooch.os_cache("onward")) / source.name
+
+
+def _find_in(place: Path | None, layout: Layout[Content], title: str) -> Found[Content] | None:
+    if place is None:
+        return None
+    for folder in layout.folders:
+        paths = [_first(place / folder, spellings) for spellings in layout.names]
+        whole = [path for path in paths if path is not None]
+        if len(whole) == len(paths):
+            return Found(title, layout, tuple(whole))
+    archive = _first(place, layout.archives)
+    return None if archive is None else Found(title, layout, (archive,), archived=True)
+
+
+def _first(folder: Path, names: Sequence[str]) -> Path | None:
+    return next((folder / name for name in names if (folder / name).exists()), None)

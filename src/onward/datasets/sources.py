@@ -1,0 +1,139 @@
+"""The public data sets: which files they have, how these may be called and laid out, and where they are fetched.
+
+Every hash is the official one of the whole file. Those of the archives are printed on the CIFAR page and, for the reviews,
+which their page gives none for, are the one that torchtext and others check.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from onward.datasets import cifar, idx
+from onward.datasets.errors import DataUnavailable
+from onward.datasets.pictures import Pictures
+from onward.datasets.reading import files
+from onward.datasets.source import Found, Layout, Remote, Source
+
+IDX_FILES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
+
+
+def read_idx(found: Found[Pictures]) -> Pictures:
+    """Read four idx files: training images and labels, test images and labels."""
+    read = files(found)
+    parts = [idx.parse(file.data, file.name, axes) for file, axes in zip(read, (3, 1, 3, 1), strict=True)]
+    for k in (0, 2):
+        if len(parts[k]) != len(parts[k + 1]):
+            raise DataUnavailable(
+                f"{read[k + 1].name} does not belong to {read[k].name}: expected {len(parts[k])} labels, got {len(parts[k + 1])}"
+            )
+        if parts[k + 1].max() > 9:
+            raise DataUnavailable(f"{read[k + 1].name} is damaged: expected labels below 10, got {parts[k + 1].max()}")
+    if parts[0].shape[1:] != parts[2].shape[1:]:
+        raise DataUnavailable(
+            f"{read[2].name} does not belong to {read[0].name}: expected images of {parts[0].shape[1:]}, got {parts[2].shape[1:]}"
+        )
+    return Pictures(parts[0][:, None], parts[1], parts[2][:, None], parts[3])
+
+
+def read_cifar(classes: tuple[int, ...], found: Found[Pictures]) -> Pictures:
+    """Read files of the binary version, of which the last is the test part."""
+    return _joined([cifar.parse(file.data, file.name, classes) for file in files(found)])
+
+
+def _joined(parts: list[tuple[np.ndarray, np.ndarray]]) -> Pictures:
+    """Put the batches that are learned from together; the last one is the test part."""
+    *batches, (test_x, test_y) = parts
+    if len(batches) == 1:
+        return Pictures(*batches[0], test_x, test_y)
+    return Pictures(np.concatenate([x for x, _ in batches]), np.concatenate([y for _, y in batches]), test_x, test_y)
+
+
+def _spellings(name: str) -> tuple[str, ...]:
+    """A name of an idx file, as it is official and as some copies have it, packed or not."""
+    return tuple(stem + packed for stem in (name, name.replace("-idx", ".idx")) for packed in ("", ".gz"))
+
+
+def _idx(*folders: str) -> Layout[Pictures]:
+    return Layout(tuple(_spellings(name) for name in IDX_FILES), read_idx, folders)
+
+
+def _remotes(host: str, *about: tuple[str, int]) -> tuple[Remote, ...]:
+    named = zip(IDX_FILES, about, strict=True)
+    return tuple(Remote(f"{host}/{name}.gz", f"{name}.gz", f"md5:{md5}", size) for name, (md5, size) in named)
+
+
+MNIST = Source(
+    "mnist",
+    "MNIST",
+    (_idx("mnist", "MNIST/raw", "MNIST", ""),),
+    _remotes(  # the host of its makers, yann.lecun.com, no longer serves it
+        "https://ossci-datasets.s3.amazonaws.com/mnist",
+        ("f68b3c2dcbeaaa9fbdd348bbdeb94873", 9_912_422),
+        ("d53e105ee54ea40749a09fcbcd1e9432", 28_881),
+        ("9fb629c4189551a2d022fa330f9573f3", 1_648_877),
+        ("ec29112dd5afa0611ce80d1b7f02629c", 4_542),
+    ),
+)
+
+FASHION_MNIST = Source(
+    "fashion-mnist",
+    "Fashion-MNIST",
+    # not in a place itself: the files are called as MNIST's
+    (_idx("fashion-mnist", "FashionMNIST/raw", "FashionMNIST", "fashion", "data/fashion"),),
+    _remotes(
+        "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com",
+        ("8d4fb7e6c68d591d4c3dfef9ec88bf0d", 26_421_880),
+        ("25c81989df183df01b3e8a0aad5dffbe", 29_515),
+        ("bef4ecab320f06d8554ea6380940ec79", 4_422_102),
+        ("bb300cfdad3c16e7a12a480ee83cd310", 5_148),
+    ),
+)
+
+KRIZHEVSKY = "https://www.cs.toronto.edu/~kriz"
+
+CIFAR_10 = Source(
+    "cifar-10",
+    "CIFAR-10",
+    (
+        Layout(
+            tuple((f"{name}.bin",) for name in (*(f"data_batch_{k}" for k in range(1, 6)), "test_batch")),
+            partial(read_cifar, (10,)),
+            ("cifar-10-batches-bin", "cifar-10/cifar-10-batches-bin", "cifar-10", ""),
+            ("cifar-10-binary.tar.gz", "cifar-10/cifar-10-binary.tar.gz"),
+        ),
+    ),
+    (
+        Remote(
+            f"{KRIZHEVSKY}/cifar-10-binary.tar.gz",
+            "cifar-10-binary.tar.gz",
+            "md5:c32a1d4ab5d03f1284b67883e8d87530",
+            170_052_171,
+        ),
+    ),
+)
+
+CIFAR_100 = Source(
+    "cifar-100",
+    "CIFAR-100",
+    (
+        Layout(
+            (("train.bin",), ("test.bin",)),
+            partial(read_cifar, (20, 100)),
+            ("cifar-100-binary", "cifar-100/cifar-100-binary", "cifar-100"),
+            ("cifar-100-binary.tar.gz", "cifar-100/cifar-100-binary.tar.gz"),
+        ),
+    ),
+    (
+        Remote(
+            f"{KRIZHEVSKY}/cifar-100-binary.tar.gz",
+            "cifar-100-binary.tar.gz",
+            "md5:03b5dce01913d631647c71ecec9e9cb8",
+            168_513_733,
+        ),
+    ),
+)
+
+SOURCES: dict[str, Source[Any]] = {source.name: source for source in (MNIST, FASHION_MNIST, CIFAR_10, CIFAR_100)}

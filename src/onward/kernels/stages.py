@@ -1,0 +1,130 @@
+"""The stages that a plain block is made of, each with the closed form of its derivative.
+
+Running a stage gives its output and what its derivative will need, nothing more; going back maps blame on the output to
+blame on the input and on the stage's own tensors. Chained over one block this is all of the calculus that Mono-Forward
+needs, without autograd. Axes: b batch, i inputs, o outputs, c channels, h w the map.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn import functional
+
+Kept = tuple[Tensor, ...]
+Run = Callable[[Tensor, Sequence[Tensor]], tuple[Tensor, Kept]]
+Back = Callable[[Tensor, Kept, Sequence[Tensor], bool], tuple[Tensor | None, list[Tensor]]]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A map and its derivative.
+
+    Attributes:
+        run: maps (input, own tensors) to (output, what is kept for going back).
+        back: maps (blame on the output, what was kept, own tensors, whether blame on the input is wanted) to (that blame, or
+            None; blame on each own tensor).
+    """
+
+    run: Run
+    back: Back
+
+
+def linear() -> Stage:
+    """`z = x W^T + c`; `dW = dz^T x`, `dc = sum_b dz`, `dx = dz W`. Own tensors: `W` (`o i`) and, if there is one, `c`."""
+
+    def run(x: Tensor, own: Sequence[Tensor]) -> tuple[Tensor, Kept]:
+        return functional.linear(x, *own), (x,)
+
+    def back(dz: Tensor, kept: Kept, own: Sequence[Tensor], wanted: bool) -> tuple[Tensor | None, list[Tensor]]:
+        (x,) = kept
+        blame = [dz.T @ x, *(dz.sum(0) for _ in own[1:])]
+        return (dz @ own[0] if wanted else None), blame
+
+    return Stage(run, back)
+
+
+def convolution(stride: Sequence[int], padding: Sequence[int], dilation: Sequence[int], groups: int) -> Stage:
+    """A convolution: `dW` correlates its input with `dz`. Own tensors: the kernels and, if there is one, the bias."""
+    settings = (list(stride), list(padding), list(dilation), False, [0, 0], groups)
+
+    def run(x: Tensor, own: Sequence[Tensor]) -> tuple[Tensor, Kept]:
+        bias = own[1] if len(own) > 1 else None
+        return functional.conv2d(x, own[0], bias, settings[0], settings[1], settings[2], groups), (x,)
+
+    def back(dz: Tensor, kept: Kept, own: Sequence[Tensor], wanted: bool) -> tuple[Tensor | None, list[Tensor]]:
+        x, kernels = kept[0].to(dz.dtype), own[0].to(dz.dtype)
+        biases = [own[0].shape[0]] if len(own) > 1 else [0]
+        asked = [wanted, True, len(own) > 1]
+        dx, dw, dc = torch.ops.aten.convolution_backward(dz, x, kernels, biases, *settings, asked)
+        return (dx if wanted else None), ([dw, dc] if len(own) > 1 else [dw])
+
+    return Stage(run, back)
+
+
+def _relu(x: Tensor, own: Sequence[Tensor]) -> tuple[Tensor, Kept]:
+    y = torch.relu(x)
+    return y, (y,)
+
+
+def _relu_back(dy: Tensor, kept: Kept, own: Sequence[Tensor], wanted: bool) -> tuple[Tensor | None, list[Tensor]]:
+    return torch.where(kept[0] > 0, dy, 0), []
+
+
+relu = Stage(_relu, _relu_back)
+
+
+def average_pooling(window: int) -> Stage:
+    """Means over windows of a map that do not overlap; blame spreads evenly over its window."""
+
+    def run(x: Tensor, own: Sequence[Tensor]) -> tuple[Tensor, Kept]:
+        return functional.avg_pool2d(x, window), (x.new_empty(0, *x.shape[-2:]),)
+
+    def back(dy: Tensor, kept: Kept, own: Sequence[Tensor], wanted: bool) -> tuple[Tensor | None, list[Tensor]]:
+        return _to_size(_spread(dy / window**2, window), kept[0].shape[-2:]), []
+
+    return Stage(run, back)
+
+
+def max_pooling(window: int) -> Stage:
+    """Maxima over windows of a map that do not overlap; blame goes to the winner."""
+
+    def run(x: Tensor, own: Sequence[Tensor]) -> tuple[Tensor, Kept]:
+        y, index = functional.max_pool2d(x, window, return_indices=True)
+        return y, (index, x.new_empty(0, *x.shape[-2:]))
+
+    def back(dy: Tensor, kept: Kept, own: Sequence[Tensor], wanted: bool) -> tuple[Tensor | None, list[Tensor]]:
+        index, size = kept[0].flatten(2), kept[1].shape[-2:]
+        flat = dy.new_zeros(*dy.shape[:2], size.numel())
+        return flat.scatter_(2, index, dy.flatten(2)).unflatten(2, size), []
+
+    return Stage(run, back)
+
+
+def _flatten(x: Tensor, own: Sequence[Tensor]) -> tuple[Tensor, Kept]:
+    return x.flatten(1), (x.new_empty(0, *x.shape[1:]),)
+
+
+def _unflatten(dy: Tensor, kept: Kept, own: Sequence[Tensor], wanted: bool) -> tuple[Tensor | None, list[Tensor]]:
+    return dy.unflatten(1, kept[0].shape[1:]), []
+
+
+flatten = Stage(_flatten, _unflatten)
+
+
+def _spread(y: Float[Tensor, "b c h w"], window: int) -> Float[Tensor, "b c hh ww"]:
+    b, c, h, w = y.shape
+    return y[:, :, :, None, :, None].expand(b, c, h, window, w, window).reshape(b, c, h * window, w * window)
+
+
+def _to_size(x: Float[Tensor, "b c h w"], size: Sequence[int]) -> Float[Tensor, "b c hh ww"]:
+    """Add rows and columns of zeros: those that no window held."""
+    rows, columns = size[0] - x.shape[-2], size[1] - x.shape[-1]
+    return functional.pad(x, (0, columns, 0, rows)) if rows or columns else x
+
+
+__all__ = ["Stage", "average_pooling", "convolution", "flatten", "linear", "max_pooling", "relu"]

@@ -1,0 +1,179 @@
+"""The layered nets of the papers: perceptrons, Mono-Forward's convolutional net, VGG8b and the MLP-Mixer.
+
+Each block is drawn from a generator of its own, so nets of one generator state and different depth share their first
+blocks, and the head of one is the projection of the same block in another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import nn
+
+from onward.nets import draw, projections
+from onward.nets.draw import Draw
+from onward.nets.layered import LayeredNet, generator_of, head_of, seed_from
+from onward.nets.mixer import Mixer
+from onward.nets.projections import Projection, Shape
+
+
+def mlp(
+    features: Shape | int,
+    widths: Sequence[int],
+    outputs: int | None,
+    *,
+    bias: bool = True,
+    activation: Callable[[], nn.Module] = nn.ReLU,
+    normalise: Callable[[int], nn.Module] | None = None,
+    initialise: Draw = draw.fan_in,
+    projection: Projection = projections.linear,
+    generator: torch.Generator | None = None,
+) -> LayeredNet:
+    """A multi-layer perceptron: a block for each hidden layer.
+
+    Args:
+        features: shape of one example, or its length; anything but a vector is flattened by the first block.
+        widths: of the hidden layers.
+        outputs: classes or predicted values; None for a net without a head.
+        bias: whether hidden layers have biases (the projection says so for itself).
+        activation: makes the activation of a block.
+        normalise: makes what stands between the linear map and the activation, given the width.
+        initialise: how first weights are drawn.
+        projection: what the head is.
+        generator: source of the first weights; if left out, one seeded with 0.
+
+    Raises:
+        ValueError: widths or outputs below 1.
+    """
+    shape = (features,) if isinstance(features, int) else tuple(features)
+    for what, sizes in (("features", shape), ("widths", widths), ("outputs", [1 if outputs is None else outputs])):
+        if any(size < 1 for size in sizes):
+            raise ValueError(f"{what} must be at least 1, got {list(sizes)}")
+    seed = seed_from(generator)
+    blocks, size = [], torch.Size(shape).numel()
+    for k, width in enumerate(widths):
+        parts: list[nn.Module] = [nn.Flatten()] if k == 0 and len(shape) > 1 else []
+        own = generator_of(seed, k, "weights")
+        parts.append(draw.linear(size, width, bias=bias, generator=own, initialise=initialise))
+        parts += [] if normalise is None else [normalise(width)]
+        blocks.append(nn.Sequential(*parts, activation()))
+        size = width
+    head = head_of(projection, (size,), outputs, seed, len(widths) - 1)
+    return LayeredNet(blocks, head, features=shape, seed=seed)
+
+
+def cnn(
+    features: Shape,
+    outputs: int | None,
+    *,
+    channels: Sequence[int] = (64, 128, 256, 512),
+    bias: bool = False,
+    initialise: Draw = draw.fan_in,
+    projection: Projection = projections.linear,
+    generator: torch.Generator | None = None,
+) -> LayeredNet:
+    """Mono-Forward's convolutional net: 3x3 kernels that keep the size, ReLU, then average pooling by two.
+
+    `features` is channels x height x width; the other arguments and errors are those of `mlp`. Paper, section 4; the window of
+    the pooling is not stated there. A map too small to be halved is not pooled.
+    """
+    shape = _map_shape(features)
+    seed = seed_from(generator)
+    depth, height, width = shape
+    blocks = []
+    for k, maps in enumerate(channels):
+        own = generator_of(seed, k, "weights")
+        parts = [draw.convolution(depth, maps, bias=bias, generator=own, initialise=initialise), nn.ReLU()]
+        if min(height, width) >= 2:
+            parts.append(nn.AvgPool2d(2))
+            height, width = height // 2, width // 2
+        blocks.append(nn.Sequential(*parts))
+        depth = maps
+    head = head_of(projection, (depth, height, width), outputs, seed, len(channels) - 1)
+    return LayeredNet(blocks, head, features=shape, seed=seed)
+
+
+def vgg8b(
+    features: Shape,
+    outputs: int | None,
+    *,
+    multiplier: float = 1.0,
+    initialise: Draw = draw.fan_in,
+    projection: Projection = projections.pooled,
+    generator: torch.Generator | None = None,
+) -> LayeredNet:
+    """VGG8b of Nøkland and Eidnes (2019): six convolutions with batch normalisation, then one linear layer of 1024.
+
+    128, 256, pooling, 256, 512, pooling, 512, pooling, 512, pooling; maximum pooling by two, ReLU. `multiplier` scales the
+    widths. Without the dropout of the original. Arguments and errors as for `cnn`.
+    """
+    shape = _map_shape(features)
+    seed = seed_from(generator)
+    plan = ((128, False), (256, True), (256, False), (512, True), (512, True), (512, True))
+    depth, height, width = shape
+    blocks: list[nn.Module] = []
+    for k, (maps, pool) in enumerate(plan):
+        maps = round(maps * multiplier)
+        own = generator_of(seed, k, "weights")
+        parts: list[nn.Module] = [draw.convolution(depth, maps, bias=True, generator=own, initialise=initialise)]
+        parts += [nn.BatchNorm2d(maps), nn.ReLU()]
+        if pool and min(height, width) >= 2:
+            parts.append(nn.MaxPool2d(2))
+            height, width = height // 2, width // 2
+        blocks.append(nn.Sequential(*parts))
+        depth = maps
+    last = round(1024 * multiplier)
+    own = generator_of(seed, len(plan), "weights")
+    dense = draw.linear(depth * height * width, last, bias=True, generator=own, initialise=initialise)
+    blocks.append(nn.Sequential(nn.Flatten(), dense, nn.BatchNorm1d(last), nn.ReLU()))
+    head = head_of(projection, (last,), outputs, seed, len(plan))
+    return LayeredNet(blocks, head, features=shape, seed=seed)
+
+
+def mixer(
+    features: Shape,
+    outputs: int | None,
+    *,
+    patch: int = 4,
+    width: int = 128,
+    depth: int = 4,
+    token_hidden: int = 64,
+    channel_hidden: int = 256,
+    initialise: Draw = draw.fan_in,
+    projection: Projection = projections.linear,
+    generator: torch.Generator | None = None,
+) -> LayeredNet:
+    """An MLP-Mixer (Tolstikhin et al., 2021): the first block embeds patches, every further one mixes tokens and channels.
+
+    `features` is channels x height x width, of which `patch` is a divisor; the other arguments as for `cnn`.
+
+    Raises:
+        ValueError: a patch that does not divide the image.
+    """
+    shape = _map_shape(features)
+    if shape[1] % patch or shape[2] % patch:
+        raise ValueError(f"patches of {patch} do not divide an image of {shape[1]} x {shape[2]}")
+    seed = seed_from(generator)
+    tokens = (shape[1] // patch) * (shape[2] // patch)
+    own = generator_of(seed, 0, "weights")
+    embed = draw.linear(shape[0] * patch * patch, width, bias=True, generator=own, initialise=initialise)
+    blocks: list[nn.Module] = [nn.Sequential(nn.Unfold(patch, stride=patch), _Transpose(), embed)]
+    for k in range(1, depth + 1):
+        own = generator_of(seed, k, "weights")
+        blocks.append(Mixer(tokens, width, token_hidden, channel_hidden, initialise=initialise, generator=own))
+    head = head_of(projection, (tokens, width), outputs, seed, depth)
+    return LayeredNet(blocks, head, features=shape, seed=seed)
+
+
+class _Transpose(nn.Module):
+    """Columns of patches become rows."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x.transpose(1, 2)
+
+
+def _map_shape(features: Shape) -> tuple[int, int, int]:
+    if len(features) != 3 or min(features) < 1:
+        raise ValueError(f"expected images as channels x height x width, got {list(features)}")
+    return features[0], features[1], features[2]

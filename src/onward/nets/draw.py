@@ -1,0 +1,50 @@
+"""Linear and convolutional layers whose first weights come from a generator, never from the global random state.
+
+Weights and biases are uniform between plus and minus one over the square root of the fan-in, as PyTorch's own layers are,
+or normal with deviation sqrt(2 / fan-in) (He et al., 2015) for deep nets of ReLU.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+Draw = Callable[[Tensor, int, torch.Generator], None]  # fills a tensor in place, given a fan-in
+
+
+def fan_in(weight: Tensor, size: int, generator: torch.Generator) -> None:
+    """Uniform between plus and minus `size ** -0.5`."""
+    weight.uniform_(-(size**-0.5), size**-0.5, generator=generator)
+
+
+def he(weight: Tensor, size: int, generator: torch.Generator) -> None:
+    """Normal of variance `2 / size`; biases, which have one axis, are zero."""
+    if weight.ndim == 1:
+        weight.zero_()
+    else:
+        weight.normal_(0, (2 / size) ** 0.5, generator=generator)
+
+
+def linear(inputs: int, outputs: int, *, bias: bool, generator: torch.Generator, initialise: Draw = fan_in) -> nn.Linear:
+    """Draw `nn.Linear(inputs, outputs)`."""
+    layer = nn.Linear(inputs, outputs, bias=bias, device="meta").to_empty(device="cpu")
+    _fill(layer, inputs, generator, initialise)
+    return layer
+
+
+def convolution(
+    inputs: int, outputs: int, *, kernel: int = 3, bias: bool, generator: torch.Generator, initialise: Draw = fan_in
+) -> nn.Conv2d:
+    """Draw a `nn.Conv2d` that keeps the size of the map (odd kernels)."""
+    layer = nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2, bias=bias, device="meta").to_empty(device="cpu")
+    _fill(layer, inputs * kernel * kernel, generator, initialise)
+    return layer
+
+
+@torch.no_grad()
+def _fill(layer: nn.Linear | nn.Conv2d, size: int, generator: torch.Generator, initialise: Draw) -> None:
+    initialise(layer.weight, size, generator)
+    if layer.bias is not None:
+        initialise(layer.bias, size, generator)

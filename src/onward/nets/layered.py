@@ -1,0 +1,186 @@
+"""A net of blocks in order, with a head that reads the last one: what layer-wise rules teach, and backpropagation too.
+
+A block is any module that maps a batch to a batch; the net knows the shape that each one emits. Whatever is drawn for a
+block (its first weights, its projection, its dropout) comes from a generator of that block alone, so that nets of one seed
+and different depth share their first blocks bitwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from onward.nets import projections
+from onward.nets.projections import Projection, Shape
+
+
+class LayeredNet(nn.Module):
+    """Blocks in order and a head; as a module it maps inputs to class scores or predicted values.
+
+    Attributes:
+        blocks: each maps the activity of the one before, `b ...`, to its own.
+        head: maps the activity of the last block to scores `b o`; None for rules that predict without one.
+        shapes: of one example: the input, then what each block emits.
+        seed: from which the generators of the blocks follow.
+    """
+
+    def __init__(
+        self,
+        blocks: Sequence[nn.Module],
+        head: nn.Module | None,
+        *,
+        features: Shape,
+        seed: int = 0,
+    ) -> None:
+        """Put blocks in order.
+
+        Args:
+            blocks: at least one; they are held, not copied.
+            head: maps the last activity to scores, or None.
+            features: shape of one example of the input.
+            seed: for what is drawn later, such as the projections of a local rule.
+
+        Raises:
+            ValueError: no blocks, or blocks whose shapes do not fit each other.
+        """
+        super().__init__()
+        if not len(blocks):
+            raise ValueError("a layered net needs at least one block, got none")
+        self.blocks = nn.ModuleList(blocks)
+        self.head = head
+        self.seed = seed
+        self.shapes = _shapes([*blocks, *([] if head is None else [head])], tuple(features))
+        if head is not None:
+            *_, scores = self.shapes
+            if len(scores) != 1:
+                raise ValueError(f"the head must give a vector of scores an example, got shape {list(scores)}")
+            self.shapes = self.shapes[:-1]
+            self._outputs = scores[0]
+
+    @classmethod
+    def from_sequential(cls, net: nn.Sequential, features: Shape, *, seed: int = 0) -> LayeredNet:
+        """Cut a `nn.Sequential` into blocks: each begins at a module with weights of its own that maps one activity to the
+        next (linear, convolution, any composite), and takes in what follows it (normalisation, activation, pooling); the
+        last one is the head. The modules are shared: what is trained here is trained there.
+
+        Raises:
+            ValueError: fewer than two such modules.
+        """
+        blocks: list[list[nn.Module]] = [[]]
+        for module in net:
+            if _maps(module) and any(_maps(one) for one in blocks[-1]):
+                blocks.append([])
+                while len(blocks[-2]) > 1 and isinstance(blocks[-2][-1], nn.Flatten):
+                    blocks[-1].insert(0, blocks[-2].pop())
+            blocks[-1].append(module)
+        if len(blocks) < 2:
+            raise ValueError(
+                f"a layered net needs a block and a head, so at least two modules with weights, got {len(net)} modules with "
+                f"{sum(_maps(module) for module in net)}"
+            )
+        *cut, last = (nn.Sequential(*block) for block in blocks)
+        return cls(cut, last, features=features, seed=seed)
+
+    @property
+    def outputs(self) -> int:
+        """Number of class scores or predicted values.
+
+        Raises:
+            ValueError: the net has no head.
+        """
+        if self.head is None:
+            raise ValueError("this net has no head, so the number of its outputs is not known")
+        return self._outputs
+
+    def generator(self, block: int) -> torch.Generator:
+        """Give the generator of what is drawn for a block after its own weights."""
+        return generator_of(self.seed, block, "projection")
+
+    def activities(self, x: Float[Tensor, "b ..."]) -> Iterator[Float[Tensor, "b ..."]]:
+        """Give the activity of one block after another; each is computed when it is asked for."""
+        self.check(x)
+        for block in self.blocks:
+            x = block(x)
+            yield x
+
+    def forward(self, x: Float[Tensor, "b ..."]) -> Float[Tensor, "b o"]:
+        """Give the scores.
+
+        Raises:
+            ValueError: inputs of another shape or dtype, or a net without a head.
+        """
+        if self.head is None:
+            raise ValueError("this net has no head to give scores with; the rule that taught it has its own way")
+        for activity in self.activities(x):
+            x = activity
+        return self.head(x)
+
+    def check(self, x: Tensor) -> None:
+        """Refuse inputs that do not fit: `ValueError`."""
+        if tuple(x.shape[1:]) != self.shapes[0] or not x.ndim or not len(x):
+            expected = " x ".join(str(size) for size in self.shapes[0])
+            raise ValueError(f"expected an input of shape batch x {expected}, got {tuple(x.shape)}")
+        dtype = next((parameter.dtype for parameter in self.parameters()), x.dtype)
+        if x.dtype != dtype:
+            raise ValueError(f"the input is {x.dtype} but the weights are {dtype}; convert one with .to()")
+
+    def truncate(self, blocks: int, head: nn.Module | None) -> LayeredNet:
+        """Give the net of the first blocks alone, with a head of its own; the modules are shared.
+
+        Raises:
+            ValueError: not between 1 and the number of blocks.
+        """
+        if not 1 <= blocks <= len(self.blocks):
+            raise ValueError(f"expected between 1 and {len(self.blocks)} blocks, got {blocks}")
+        return LayeredNet(list(self.blocks)[:blocks], head, features=self.shapes[0], seed=self.seed)
+
+
+def generator_of(seed: int, block: int, purpose: str) -> torch.Generator:
+    """Give the generator of one block of the nets of a seed, apart from that of any other block, purpose and seed."""
+    purposes = ("weights", "projection", "dropout", "feedback")
+    return torch.Generator().manual_seed((seed * 1_000_003 + block) * len(purposes) + purposes.index(purpose))
+
+
+def seed_from(generator: torch.Generator | None) -> int:
+    """Draw the seed of a net's blocks; 0 if there is nothing to draw from."""
+    return 0 if generator is None else int(torch.randint(2**31, (), generator=generator))
+
+
+def head_of(projection: Projection, shape: Shape, outputs: int | None, seed: int, block: int) -> nn.Module | None:
+    """Draw the head that reads a block: its projection, so that it is the same whether or not other blocks follow."""
+    return None if outputs is None else projection(shape, outputs, generator=generator_of(seed, block, "projection"))
+
+
+def _maps(module: nn.Module) -> bool:
+    """Whether a module can begin a block: it has weights and is more than a normalisation or a parametric activation."""
+    beside = (nn.modules.batchnorm._NormBase, nn.LayerNorm, nn.GroupNorm, nn.RMSNorm, nn.PReLU)
+    return any(True for _ in module.parameters()) and not isinstance(module, beside)
+
+
+@torch.no_grad()
+def _shapes(modules: Sequence[nn.Module], features: Shape) -> tuple[Shape, ...]:
+    """Run two made-up examples through modules, without touching their statistics or any random state."""
+    parameter = next((one for module in modules for one in module.parameters()), torch.empty(0))
+    x = torch.zeros(2, *features, dtype=parameter.dtype, device=parameter.device)
+    shapes = [features]
+    for number, module in enumerate(modules, 1):
+        modes = [(one, one.training) for one in module.modules()]
+        try:
+            module.eval()
+            x = module(x)
+        except (RuntimeError, ValueError) as error:
+            what = " ".join(str(error).split())[:200]
+            raise ValueError(
+                f"part {number} of the net cannot take an input of shape {list(shapes[-1])}: {what}"
+            ) from error
+        finally:
+            for one, mode in modes:
+                one.training = mode
+        shapes.append(tuple(x.shape[1:]))
+    return tuple(shapes)
+
+
+__all__ = ["LayeredNet", "generator_of", "head_of", "projections", "seed_from"]
