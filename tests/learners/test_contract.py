@@ -10,21 +10,31 @@ from onward import graphs
 from onward.learners.backprop import Backprop
 from onward.learners.base import AbstractLearner
 from onward.learners.forward_only import ForwardOnly
+from onward.learners.mono_forward import MonoForward, total
+from onward.nets.builders import mlp
+from onward.nets.layered import LayeredNet
 from onward.nets.mesh import MeshNet
 from onward.training.data import Dataset, Split
 from onward.training.fit import Recipe, fit
 
-LEARNERS: dict[str, Callable[[MeshNet], AbstractLearner]] = {
+ON_MESHES: dict[str, Callable[[MeshNet], AbstractLearner]] = {
     "forward-only": ForwardOnly,
     "forward-only, influence": partial(ForwardOnly, engine="influence"),
+    "backprop through ticks": Backprop,
+}
+ON_LAYERS: dict[str, Callable[[LayeredNet], AbstractLearner]] = {
     "backprop": Backprop,
+    "mono-forward": MonoForward,
+    "mono-forward, summed": partial(MonoForward, readout=total),
 }
 
 
-@pytest.fixture(params=sorted(LEARNERS))
+@pytest.fixture(params=[*ON_MESHES, *ON_LAYERS])
 def learner(request: pytest.FixtureRequest) -> AbstractLearner:
-    net = MeshNet(graphs.mesh(3, 5, 2), 3, hidden="tanh", generator=torch.Generator().manual_seed(3))
-    return LEARNERS[request.param](net)
+    generator = torch.Generator().manual_seed(3)
+    if request.param in ON_MESHES:
+        return ON_MESHES[request.param](MeshNet(graphs.mesh(3, 5, 2), 3, hidden="tanh", generator=generator))
+    return ON_LAYERS[request.param](mlp(3, (12, 8), 2, generator=generator))
 
 
 X = torch.randn(12, 3, generator=torch.Generator().manual_seed(0))
@@ -116,7 +126,7 @@ def test_all_exact_rules_give_one_loss_trace() -> None:
     """Golden: five full-batch steps of every exact rule, in float64. A change here is a change of the numerics."""
     golden = [0.57500337657977, 0.55571432020631, 0.53866663479668, 0.52351490286817, 0.50997489308612]
     traces = {}
-    for name, rule in LEARNERS.items():
+    for name, rule in ON_MESHES.items():
         generator = torch.Generator().manual_seed(3)
         learner = rule(MeshNet(graphs.mesh(3, 5, 2), 3, hidden="tanh", generator=generator, dtype=torch.float64))
         data = Dataset("signs", Split(X.double(), Y), Split(X.double(), Y))

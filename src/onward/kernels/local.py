@@ -49,8 +49,7 @@ def closed_form(
         kept.append(keep)
         if number == len(block):
             activity = reads
-    scores = single(reads)
-    value, error = loss(scores, y, importance)
+    value, error = loss.of_scores(reads, y, importance)
     first = next((k for k, link in enumerate(links) if link.learns), len(links))
     blame = error.to(reads.dtype)
     found: list[list[Tensor]] = []
@@ -77,7 +76,7 @@ def by_autograd(
         activity = block(x.detach())
         reads = projection(activity)
     with torch.no_grad():
-        value, error = loss(single(reads), y, importance)
+        value, error = loss.of_scores(reads, y, importance)
     gradients = torch.autograd.grad(reads, list(own), error.to(reads.dtype)) if own else ()
     return activity.detach(), value, list(gradients)
 

@@ -48,6 +48,16 @@ class Loss:
         """Give the value and its derivative at the outputs; examples count by their importance, whose mean should be 1."""
         return self.evaluate(outputs, target, importance)
 
+    def of_scores(
+        self, scores: Float[Tensor, "b o"], target: Shaped[Tensor, "..."], importance: Float[Tensor, "b"] | None = None
+    ) -> tuple[Float[Tensor, ""], Float[Tensor, "b o"]]:
+        """The same for a net that knows no ticks: targets of other shapes are refused, and scores of half precision are
+        read in single precision (as is the derivative).
+        """
+        reads = scores.float() if scores.dtype in (torch.bfloat16, torch.float16) else scores
+        self.check_shape(target, reads.shape, 0)
+        return self.evaluate(reads, target, importance)
+
     def at_tick(self, target: Tensor, tick: int, outputs: Tensor) -> Tensor:
         """The target of one tick: targets may carry a tick axis after the batch (`*nets b t ...`), or hold for all."""
         axes = outputs.ndim - self.classes

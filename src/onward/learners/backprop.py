@@ -39,7 +39,7 @@ class Backprop(AbstractLearner):
         named = self.net.named_parameters(prefix="net")
         parameters = {name: parameter for name, parameter in named if parameter.requires_grad}
         with torch.enable_grad():
-            value = self.loss.over_ticks(self._outputs(x, initial), y, importance)
+            value = self._value(x, y, initial, importance)
             gradients = torch.autograd.grad(value.sum(), list(parameters.values()))
         yield Credit(value.detach(), dict(zip(parameters, gradients, strict=True)))
 
@@ -48,8 +48,8 @@ class Backprop(AbstractLearner):
         """Give the scores; of a mesh, the outputs of the last tick."""
         return single(self.net(x) if initial is None else self.net(x, initial))
 
-    def _outputs(self, x: Tensor, initial: Tensor | None) -> Float[Tensor, "*nets b t o"]:
-        """The outputs of every tick; a net that knows no ticks has one."""
+    def _value(self, x: Tensor, y: Tensor, initial: Tensor | None, importance: Tensor | None) -> Float[Tensor, "*nets"]:
         if isinstance(self.net, MeshNet):
-            return self.net.states(x, initial)[..., 1:, -self.net.topology.outputs :]
-        return single(self.net(x)).unsqueeze(-2)
+            outputs = self.net.states(x, initial)[..., 1:, -self.net.topology.outputs :]
+            return self.loss.over_ticks(outputs, y, importance)
+        return self.loss.of_scores(self.net(x), y, importance)[0]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import nn
@@ -17,6 +17,7 @@ from onward.nets import draw
 Shape = tuple[int, ...]
 
 
+@runtime_checkable
 class Projection(Protocol):
     """Makes the module that maps an activity `b *shape` to scores `b outputs`."""
 
