@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 __version__ = "0.1.0"
 
+from onward import datasets as datasets
 from onward import graphs as graphs
 from onward.kernels.activations import Activation as Activation
 from onward.kernels.losses import Loss as Loss
@@ -20,7 +21,6 @@ from onward.learners.base import Credit as Credit
 from onward.learners.forward_only import ForwardOnly as ForwardOnly
 from onward.nets.mesh import MeshNet as MeshNet
 from onward.topology import Topology as Topology
-from onward.training import datasets as datasets
 from onward.training.data import Dataset as Dataset
 from onward.training.data import Lesson as Lesson
 from onward.training.data import Split as Split

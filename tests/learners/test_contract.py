@@ -9,11 +9,17 @@ import torch
 from onward import graphs
 from onward.learners.backprop import Backprop
 from onward.learners.base import AbstractLearner
+from onward.learners.deep_supervision import DeepSupervision
+from onward.learners.direct_feedback_alignment import DirectFeedbackAlignment
+from onward.learners.feedback_alignment import FeedbackAlignment
 from onward.learners.forward_only import ForwardOnly
-from onward.learners.mono_forward import MonoForward, total
+from onward.learners.joint import Joint
+from onward.learners.local_similarity import LocalSimilarity
+from onward.learners.mono_forward import MonoForward
 from onward.nets.builders import mlp
 from onward.nets.layered import LayeredNet
 from onward.nets.mesh import MeshNet
+from onward.nets.readouts import total
 from onward.training.data import Dataset, Split
 from onward.training.fit import Recipe, fit
 
@@ -26,6 +32,13 @@ ON_LAYERS: dict[str, Callable[[LayeredNet], AbstractLearner]] = {
     "backprop": Backprop,
     "mono-forward": MonoForward,
     "mono-forward, summed": partial(MonoForward, readout=total),
+    "feedback alignment": FeedbackAlignment,
+    "direct feedback alignment": DirectFeedbackAlignment,
+    "deep supervision": DeepSupervision,
+    "joint": Joint,
+    "joint, summed": partial(Joint, readout=total),
+    "local similarity": LocalSimilarity,
+    "local similarity alone": partial(LocalSimilarity, weight=1.0),
 }
 
 

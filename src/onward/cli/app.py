@@ -225,6 +225,19 @@ def explain(
         console.print(f"Drawn: {draw}")
 
 
+@app.command(rich_help_panel=PAPERS)
+def data(
+    fetch: Annotated[str | None, typer.Option(metavar="NAME", help="Fetch this one into the cache.")] = None,
+) -> None:
+    """List the data sets of the papers, where they are, and how those that are not here are got."""
+    from onward.cli import data as sets
+
+    if fetch is None:
+        sets.show(console)
+    else:
+        sets.fetch(fetch, console)
+
+
 @app.command("list", rich_help_panel=PAPERS)
 def list_(results: ResultsFolder = Path("results")) -> None:
     """List what can be regenerated, and how much of it is stored."""

@@ -46,8 +46,7 @@ def cifar100(seed: int, *, validation: int = 5_000) -> Dataset:
 
 def _load(name: str, seed: int, validation: int) -> Dataset:
     found = obtain(SOURCES[name])
-    stamps = tuple((path.stat().st_mtime_ns, path.stat().st_size) for path in found.paths)
-    return dataset(SOURCES[name].title, _decoded(found, stamps), seed=seed, validation=validation)
+    return dataset(SOURCES[name].title, _decoded(found, found.stamps()), seed=seed, validation=validation)
 
 
 @lru_cache(1)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int64, Shaped, UInt8
+from jaxtyping import Float, Int64, Integer, UInt8
 
 from onward.training.data import Dataset, Split
 
@@ -21,9 +21,9 @@ class Pictures(NamedTuple):
     """Training and test pictures (n x c x h x w) with a class number each, as bytes."""
 
     x: UInt8[np.ndarray, "n c h w"]
-    y: UInt8[np.ndarray, "n"]
+    y: Integer[np.ndarray, "n"]
     test_x: UInt8[np.ndarray, "m c h w"]
-    test_y: UInt8[np.ndarray, "m"]
+    test_y: Integer[np.ndarray, "m"]
 
 
 def dataset(name: str, pictures: Pictures, *, seed: int, validation: int) -> Dataset:
@@ -53,7 +53,7 @@ def dataset(name: str, pictures: Pictures, *, seed: int, validation: int) -> Dat
 
 
 def hold_out(
-    y: Shaped[np.ndarray, "n"], count: int, seed: int
+    y: Integer[np.ndarray, "n"], count: int, seed: int
 ) -> tuple[Int64[np.ndarray, "k"], Int64[np.ndarray, "count"]]:
     """Choose examples at random, of each class as many as its part of all: positions of the others, and theirs, in order.
 

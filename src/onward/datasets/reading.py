@@ -9,7 +9,7 @@ import gzip
 import lzma
 import tarfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from onward.datasets.errors import DataUnavailable
@@ -53,7 +53,7 @@ def unpacked(data: bytes, name: str) -> bytes:
         raise DataUnavailable(f"{name} is damaged: it is no whole gzip file ({error})") from error
 
 
-def members(archive: Path, wanted) -> Iterator[tuple[str, bytes]]:
+def members(archive: Path, wanted: Callable[[str], bool]) -> Iterator[tuple[str, bytes]]:
     """Yield the names and bytes of those files of a tar archive, packed or not, whose name is wanted.
 
     Raises:

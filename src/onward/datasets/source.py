@@ -66,16 +66,16 @@ class Source(Generic[Content]):
     Attributes:
         name: on the command line, and of its folder in the cache.
         title: in messages and reports.
+        about: what it holds, in a few words.
         layouts: tried in this order in every place.
         remotes: what is fetched; in the cache it lies as one of the layouts.
-        note: what a person should know before fetching.
     """
 
     name: str
     title: str
+    about: str
     layouts: tuple[Layout[Content], ...]
     remotes: tuple[Remote, ...]
-    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -89,8 +89,20 @@ class Found(Generic[Content]):
 
     @property
     def where(self) -> Path:
-        """The archive, or the folder of the first file."""
-        return self.paths[0] if self.archived else self.paths[0].parent
+        """The archive, or the folder that all files are in."""
+        return self.paths[0] if self.archived else Path(os.path.commonpath([path.parent for path in self.paths]))
+
+    def stamps(self) -> tuple[tuple[int, int], ...]:
+        """When each file was changed last, and its size: what was read before holds as long as these are the same.
+
+        Raises:
+            DataUnavailable: a file is gone.
+        """
+        try:
+            told = [path.stat() for path in self.paths]
+        except OSError as error:
+            raise DataUnavailable(f"{self.title} cannot be read from {self.where}: {error.strerror or error}") from error
+        return tuple((one.st_mtime_ns, one.st_size) for one in told)
 
     def read(self) -> Content:
         """Read and decode the files.
@@ -146,4 +158,7 @@ def _find_in(place: Path | None, layout: Layout[Content], title: str) -> Found[C
 
 
 def _first(folder: Path, names: Sequence[str]) -> Path | None:
-    return next((folder / name for name in names if (folder / name).exists()), None)
+    try:
+        return next((folder / name for name in names if (folder / name).exists()), None)
+    except OSError as error:
+        raise DataUnavailable(f"{folder} cannot be looked into: {error.strerror or error}") from error

@@ -6,6 +6,7 @@ which their page gives none for, are the one that torchtext and others check.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -15,6 +16,7 @@ from onward.datasets import cifar, idx
 from onward.datasets.errors import DataUnavailable
 from onward.datasets.pictures import Pictures
 from onward.datasets.reading import files
+from onward.datasets.reviews import read_reviews
 from onward.datasets.source import Found, Layout, Remote, Source
 
 IDX_FILES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
@@ -31,11 +33,23 @@ def read_idx(found: Found[Pictures]) -> Pictures:
             )
         if parts[k + 1].max() > 9:
             raise DataUnavailable(f"{read[k + 1].name} is damaged: expected labels below 10, got {parts[k + 1].max()}")
-    if parts[0].shape[1:] != parts[2].shape[1:]:
+    sizes = [" x ".join(map(str, images.shape[1:])) for images in parts[::2]]
+    if sizes[0] != sizes[1]:
         raise DataUnavailable(
-            f"{read[2].name} does not belong to {read[0].name}: expected images of {parts[0].shape[1:]}, got {parts[2].shape[1:]}"
+            f"{read[2].name} does not belong to {read[0].name}: expected images of {sizes[0]}, got {sizes[1]}"
         )
     return Pictures(parts[0][:, None], parts[1], parts[2][:, None], parts[3])
+
+
+def read_digits(found: Found[Pictures]) -> Pictures:
+    """Read idx files that lie in nobody's folder: Fashion-MNIST's are called as MNIST's, but have all classes alike."""
+    pictures = read_idx(found)
+    if (np.bincount(pictures.y, minlength=10) == 6000).all():
+        raise DataUnavailable(
+            f"{found.where} holds Fashion-MNIST's files, which are called as MNIST's; expected those of MNIST, "
+            "or Fashion-MNIST's in a folder fashion-mnist in it"
+        )
+    return pictures
 
 
 def read_cifar(classes: tuple[int, ...], found: Found[Pictures]) -> Pictures:
@@ -43,12 +57,18 @@ def read_cifar(classes: tuple[int, ...], found: Found[Pictures]) -> Pictures:
     return _joined([cifar.parse(file.data, file.name, classes) for file in files(found)])
 
 
-def _joined(parts: list[tuple[np.ndarray, np.ndarray]]) -> Pictures:
+def read_cifar_pickles(key: str, classes: int, found: Found[Pictures]) -> Pictures:
+    """Read files of the Python version, of which the last is the test part."""
+    return _joined([cifar.parse_pickle(file.data, file.name, key, classes) for file in files(found)])
+
+
+def _joined(parts: list[cifar.Batch]) -> Pictures:
     """Put the batches that are learned from together; the last one is the test part."""
-    *batches, (test_x, test_y) = parts
+    *batches, test = parts
     if len(batches) == 1:
-        return Pictures(*batches[0], test_x, test_y)
-    return Pictures(np.concatenate([x for x, _ in batches]), np.concatenate([y for _, y in batches]), test_x, test_y)
+        return Pictures(*batches[0], *test)
+    x, y = (np.concatenate(part) for part in zip(*batches, strict=True))
+    return Pictures(x, y, *test)
 
 
 def _spellings(name: str) -> tuple[str, ...]:
@@ -56,8 +76,17 @@ def _spellings(name: str) -> tuple[str, ...]:
     return tuple(stem + packed for stem in (name, name.replace("-idx", ".idx")) for packed in ("", ".gz"))
 
 
-def _idx(*folders: str) -> Layout[Pictures]:
-    return Layout(tuple(_spellings(name) for name in IDX_FILES), read_idx, folders)
+def _idx(*folders: str, read: Callable[[Found[Pictures]], Pictures] = read_idx) -> Layout[Pictures]:
+    return Layout(tuple(_spellings(name) for name in IDX_FILES), read, folders)
+
+
+def _cifar(
+    read: Callable[[Found[Pictures]], Pictures], names: tuple[str, ...], folder: str, archive: str
+) -> Layout[Pictures]:
+    """One version of CIFAR, unpacked or in its archive, in a place or in a folder there that is called as the data set."""
+    parent = "cifar-100" if "100" in folder else "cifar-10"
+    folders, archives = (folder, f"{parent}/{folder}"), (archive, f"{parent}/{archive}")
+    return Layout(tuple((name,) for name in names), read, folders, archives)
 
 
 def _remotes(host: str, *about: tuple[str, int]) -> tuple[Remote, ...]:
@@ -68,7 +97,8 @@ def _remotes(host: str, *about: tuple[str, int]) -> tuple[Remote, ...]:
 MNIST = Source(
     "mnist",
     "MNIST",
-    (_idx("mnist", "MNIST/raw", "MNIST", ""),),
+    "70,000 handwritten digits, 1 x 28 x 28, 10 classes",
+    (_idx("mnist", "MNIST/raw", "MNIST"), _idx("", read=read_digits)),
     _remotes(  # the host of its makers, yann.lecun.com, no longer serves it
         "https://ossci-datasets.s3.amazonaws.com/mnist",
         ("f68b3c2dcbeaaa9fbdd348bbdeb94873", 9_912_422),
@@ -81,6 +111,7 @@ MNIST = Source(
 FASHION_MNIST = Source(
     "fashion-mnist",
     "Fashion-MNIST",
+    "70,000 articles of clothing, 1 x 28 x 28, 10 classes",
     # not in a place itself: the files are called as MNIST's
     (_idx("fashion-mnist", "FashionMNIST/raw", "FashionMNIST", "fashion", "data/fashion"),),
     _remotes(
@@ -97,12 +128,19 @@ KRIZHEVSKY = "https://www.cs.toronto.edu/~kriz"
 CIFAR_10 = Source(
     "cifar-10",
     "CIFAR-10",
+    "60,000 photographs, 3 x 32 x 32, 10 classes",
     (
-        Layout(
-            tuple((f"{name}.bin",) for name in (*(f"data_batch_{k}" for k in range(1, 6)), "test_batch")),
+        _cifar(
             partial(read_cifar, (10,)),
-            ("cifar-10-batches-bin", "cifar-10/cifar-10-batches-bin", "cifar-10", ""),
-            ("cifar-10-binary.tar.gz", "cifar-10/cifar-10-binary.tar.gz"),
+            (*(f"data_batch_{k}.bin" for k in range(1, 6)), "test_batch.bin"),
+            "cifar-10-batches-bin",
+            "cifar-10-binary.tar.gz",
+        ),
+        _cifar(
+            partial(read_cifar_pickles, "labels", 10),
+            (*(f"data_batch_{k}" for k in range(1, 6)), "test_batch"),
+            "cifar-10-batches-py",
+            "cifar-10-python.tar.gz",
         ),
     ),
     (
@@ -118,12 +156,14 @@ CIFAR_10 = Source(
 CIFAR_100 = Source(
     "cifar-100",
     "CIFAR-100",
+    "60,000 photographs, 3 x 32 x 32, 100 classes",
     (
-        Layout(
-            (("train.bin",), ("test.bin",)),
-            partial(read_cifar, (20, 100)),
-            ("cifar-100-binary", "cifar-100/cifar-100-binary", "cifar-100"),
-            ("cifar-100-binary.tar.gz", "cifar-100/cifar-100-binary.tar.gz"),
+        _cifar(partial(read_cifar, (20, 100)), ("train.bin", "test.bin"), "cifar-100-binary", "cifar-100-binary.tar.gz"),
+        _cifar(
+            partial(read_cifar_pickles, "fine_labels", 100),
+            ("train", "test"),
+            "cifar-100-python",
+            "cifar-100-python.tar.gz",
         ),
     ),
     (
@@ -136,4 +176,30 @@ CIFAR_100 = Source(
     ),
 )
 
-SOURCES: dict[str, Source[Any]] = {source.name: source for source in (MNIST, FASHION_MNIST, CIFAR_10, CIFAR_100)}
+IMDB = Source(
+    "imdb",
+    "IMDB reviews",
+    "50,000 film reviews, negative or positive",
+    (
+        Layout(
+            tuple((f"{part}/{label}",) for part in ("train", "test") for label in ("neg", "pos")),
+            read_reviews,
+            ("aclImdb", "imdb/aclImdb", "imdb"),
+            tuple(
+                folder + name
+                for folder in ("", "imdb/")
+                for name in ("aclImdb_v1.tar.gz", "aclImdb-labelled.tar.xz", "aclImdb.tar.gz")
+            ),
+        ),
+    ),
+    (
+        Remote(
+            "https://ai.stanford.edu/~amaas/data/sentiment/aclImdb_v1.tar.gz",
+            "aclImdb_v1.tar.gz",
+            "md5:7c2ac02c03563afcf9b574c7e56c153a",
+            84_125_825,
+        ),
+    ),
+)
+
+SOURCES: dict[str, Source[Any]] = {source.name: source for source in (MNIST, FASHION_MNIST, CIFAR_10, CIFAR_100, IMDB)}

@@ -6,32 +6,20 @@ and the projection (7, 8) while the batch passes, and nothing comes back from la
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 
 import torch
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
 from onward.kernels import local, losses
-from onward.kernels.local import single
 from onward.kernels.losses import Loss
 from onward.learners.base import AbstractLearner, Credit
-from onward.nets import projections
+from onward.nets import projected, projections
 from onward.nets.layered import LayeredNet
 from onward.nets.projections import Projection
+from onward.nets.readouts import Readout, last
 from onward.nets.staged import staged
-
-Readout = Callable[[Sequence[Tensor]], Tensor]
-
-
-def last(goodness: Sequence[Tensor]) -> Tensor:
-    """Predict by the last block alone; the paper's "BP prediction"."""
-    return goodness[-1]
-
-
-def total(goodness: Sequence[Tensor]) -> Tensor:
-    """Predict by the sum over the blocks; the paper's "FF prediction"."""
-    return torch.stack(list(goodness)).sum(0)
 
 
 class MonoForward(AbstractLearner):
@@ -60,7 +48,7 @@ class MonoForward(AbstractLearner):
             net: blocks and a head.
             loss: of every block.
             projection: what is put on all blocks but the last, drawn from the generator of each block.
-            readout: `last` or `total`.
+            readout: `last` or `total` of `onward.nets.readouts`.
 
         Raises:
             ValueError: a net without a head, or an unknown loss.
@@ -69,11 +57,7 @@ class MonoForward(AbstractLearner):
         self.net = net
         self.loss = losses.find(loss)
         self.readout = readout
-        outputs, early = net.outputs, range(len(net.blocks) - 1)
-        shapes, generators = [net.shapes[k + 1] for k in early], [net.generator(k) for k in early]
-        drawn = projections.of_every_block(projection, shapes, outputs, generators)
-        like = next(net.parameters())
-        self.projections = nn.ModuleList(drawn).to(like.device, like.dtype)
+        self.projections = projected.early_projections(net, projection)
         self.learning = frozenset(range(len(net.blocks)))
 
     def credit(
@@ -82,12 +66,12 @@ class MonoForward(AbstractLearner):
         """Yield a parcel a block. What a block passes on is its activity before it is updated."""
         self.net.check(x)
         for k in range(max(self.learning, default=-1) + 1):
-            block, projection = self.net.blocks[k], self._projection(k)
+            block, projection = self.net.blocks[k], projected.projection_of(self.net, self.projections, k)
             if k not in self.learning:
                 with torch.no_grad():
                     x = block(x)
                 continue
-            named = self._named(k)
+            named = projected.learning_parameters(self.net, self.projections, k)
             chains = staged(block), staged(projection)
             if chains[0] is None or chains[1] is None:
                 found = local.by_autograd(block, projection, list(named.values()), x, y, self.loss, importance)
@@ -98,30 +82,9 @@ class MonoForward(AbstractLearner):
 
     def goodness(self, x: Float[Tensor, "b ..."]) -> list[Float[Tensor, "b o"]]:
         """Give the class scores of every block."""
-        activities = self.net.activities(x)
-        return [single(self._projection(k)(activity)) for k, activity in enumerate(activities)]
+        return projected.goodness(self.net, self.projections, x)
 
     @torch.no_grad()
     def scores(self, x: Float[Tensor, "b ..."]) -> Float[Tensor, "b o"]:
         """Give scores by the readout; earlier projections are not computed where they are not read."""
-        return single(self.net(x)) if self.readout is last else self.readout(self.goodness(x))
-
-    def _projection(self, block: int) -> nn.Module:
-        if block < len(self.projections):
-            return self.projections[block]
-        assert self.net.head is not None  # noqa: S101
-        return self.net.head
-
-    def _named(self, block: int) -> dict[str, Tensor]:
-        """The parameters of a block and its projection that learn, by their names here, in the order of the modules."""
-        last_one = block == len(self.projections)
-        parts = {
-            f"net.blocks.{block}.": self.net.blocks[block],
-            "net.head." if last_one else f"projections.{block}.": self._projection(block),
-        }
-        return {
-            prefix + name: parameter
-            for prefix, part in parts.items()
-            for name, parameter in part.named_parameters()
-            if parameter.requires_grad
-        }
+        return projected.read(self.net, self.projections, self.readout, x)

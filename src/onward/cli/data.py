@@ -1,0 +1,22 @@
+"""`onward data`: which data sets there are, where they are, and fetching one."""
+
+from __future__ import annotations
+
+from rich.console import Console
+
+from onward.cli.shown import print_table, say
+from onward.datasets import catalogue
+
+
+def show(console: Console) -> None:
+    """Print every data set with where it is, or how it would be got."""
+    listed = catalogue.entries()
+    rows = [(entry.name, "yes" if entry.here else "no", entry.about, entry.place) for entry in listed]
+    print_table(console, ("name", "here", "what", "where"), rows)
+    if not all(entry.here for entry in listed):
+        say(console, "`onward data --fetch NAME` fetches one; a folder with files of your own is named by ONWARD_DATA.")
+
+
+def fetch(name: str, console: Console) -> None:
+    """Fetch a data set, and say where it is."""
+    say(console, f"{name} is here: {catalogue.get(name)}")

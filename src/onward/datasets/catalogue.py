@@ -1,0 +1,74 @@
+"""Every data set by name: what it is, and whether it is here, comes along, or has to be fetched."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from onward.datasets.errors import DataUnavailable
+from onward.datasets.fetching import fetch
+from onward.datasets.source import Source, find, own_folder
+from onward.datasets.sources import SOURCES
+from onward.naming import suggest
+
+BROUGHT_ALONG = {
+    "iris": "150 flowers, 4 features, 3 classes",
+    "breast-cancer": "569 tumours, 30 features, 2 classes",
+    "digits": "1797 pictures of 8 x 8, 10 classes",
+    "wine": "178 wines, 13 features, 3 classes",
+}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A data set in the listing.
+
+    Attributes:
+        name: what it is fetched by.
+        about: what it holds.
+        place: where it is, in words; of one that is not here, how it is got and how large that is.
+        here: whether it can be used at once.
+    """
+
+    name: str
+    about: str
+    place: str
+    here: bool
+
+
+def entries() -> list[Entry]:
+    """List all data sets, those that may have to be fetched first."""
+    brought = [Entry(name, about, "comes with scikit-learn", here=True) for name, about in BROUGHT_ALONG.items()]
+    return [_entry(source) for source in SOURCES.values()] + brought
+
+
+def get(name: str) -> Path:
+    """Fetch a data set by name, unless the folder that ONWARD_DATA names has it; give where it is.
+
+    What the cache has already is checked by hash, and fetched anew if it is damaged.
+
+    Raises:
+        DataUnavailable: it cannot be fetched.
+        ValueError: there is no such data set to fetch.
+    """
+    if name in BROUGHT_ALONG:
+        raise ValueError(f"{name} comes with scikit-learn; there is nothing to fetch")
+    if name not in SOURCES:
+        raise ValueError(f"unknown data set {name!r}, expected one of {', '.join(SOURCES)}{suggest(name, SOURCES)}")
+    found, own = find(SOURCES[name]), own_folder()
+    if found is not None and own is not None and found.where.is_relative_to(own):
+        return found.where
+    return fetch(SOURCES[name]).where
+
+
+def _entry(source: Source) -> Entry:
+    try:
+        found = find(source)
+    except DataUnavailable as error:
+        return Entry(source.name, source.about, str(error), here=False)
+    if found is not None:
+        return Entry(source.name, source.about, str(found.where), here=True)
+    size = sum(remote.size for remote in source.remotes) / 1e6
+    host = urlsplit(source.remotes[0].url).hostname
+    return Entry(source.name, source.about, f"{size:.0f} MB from {host}", here=False)

@@ -1,0 +1,181 @@
+"""A person's own examples: arrays in an `.npz` file, or a folder of pictures with a folder a class.
+
+Both are parted at random by the seed, stratified by class, unless they come with a test part; both are normalised by what
+is learned from: pictures (n x c x h x w) by channel, anything else by feature.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from onward.datasets.errors import DataUnavailable
+from onward.datasets.pictures import Pictures, dataset, hold_out
+from onward.training.data import Dataset, Split
+
+ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".pgm", ".ppm")
+
+
+def arrays(seed: int, *, file: str, test: float = 0.3, validation: float = 0.2) -> Dataset:
+    """Read `x` (n x ...) and `y` (n class numbers from 0) of an `.npz` file, and `test_x` and `test_y` if it has them.
+
+    Args:
+        seed: of the parts.
+        file: path of the file, as `numpy.savez` writes it; arrays of objects are refused, as reading them would run code.
+        test: part of all examples that is judged on, unless the file has a test part.
+        validation: part of the remaining examples that chooses; 0 for none.
+
+    Raises:
+        DataUnavailable: the file is missing, damaged, or holds other arrays.
+        ValueError: parts out of range.
+    """
+    held = _arrays(Path(file))
+    x, y = _examples(held, "", file)
+    if "test_x" in held or "test_y" in held:
+        test_x, test_y = _examples(held, "test_", file)
+        if test_x.shape[1:] != x.shape[1:]:
+            raise DataUnavailable(
+                f"{file} is not what it should be: expected test_x like x, {x.shape[1:]}, got {test_x.shape[1:]}"
+            )
+    else:
+        x, y, test_x, test_y = _judged(x, y, test, seed)
+    return _made(Path(file).stem, (x, y, test_x, test_y), seed, validation)
+
+
+def image_folder(
+    seed: int, *, folder: str, size: int = 32, grey: bool = False, test: float = 0.3, validation: float = 0.2
+) -> Dataset:
+    """Read pictures from a folder that has a folder for each class, or `train` and `test` with one for each class in both.
+
+    Classes are numbered in the order of their names. Every picture is scaled to a square. Needs pillow.
+
+    Args:
+        seed: of the parts.
+        folder: path of the outer folder.
+        size: pixels of each side.
+        grey: one channel in the place of red, green and blue.
+        test: part of all pictures that is judged on, unless there is a folder `test`.
+        validation: part of the remaining pictures that chooses; 0 for none.
+
+    Raises:
+        DataUnavailable: the folder is missing, has no pictures, or one is damaged.
+        ValueError: parts out of range, or a size below 1.
+    """
+    if size < 1:
+        raise ValueError(f"size must be at least 1, got {size}")
+    root = Path(folder)
+    if not root.is_dir():
+        raise DataUnavailable(f"{folder} is no folder; expected one that has a folder of pictures for each class")
+    inner = _folders(root)
+    if [one.name for one in inner] == ["test", "train"]:
+        classes = [one.name for one in _folders(root / "train")]
+        for one in _folders(root / "test"):
+            if one.name not in classes:
+                raise DataUnavailable(f"{one} is a class that {root / 'train'} does not have")
+        parts = (*_pictures(root / "train", classes, size, grey), *_pictures(root / "test", classes, size, grey))
+    else:
+        parts = _judged(*_pictures(root, [one.name for one in inner], size, grey), test, seed)
+    return _made(root.resolve().name, parts, seed, validation)
+
+
+Parts = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
+
+
+def _judged(x: np.ndarray, y: np.ndarray, test: float, seed: int) -> Parts:
+    if not 0 < test < 1:
+        raise ValueError(f"test must be a part between 0 and 1, got {test}")
+    learned, judged = hold_out(y, max(1, round(test * len(y))), seed)
+    return x[learned], y[learned], x[judged], y[judged]
+
+
+def _made(name: str, parts: Parts, seed: int, validation: float) -> Dataset:
+    """Cut off what chooses, and normalise."""
+    if not 0 <= validation < 1:
+        raise ValueError(f"validation must be a part from 0 to below 1, got {validation}")
+    x, y, test_x, test_y = parts
+    count = round(validation * len(y))
+    if x.dtype == np.uint8 and test_x.dtype == np.uint8 and x.ndim == 4:
+        return dataset(name, Pictures(x, y, test_x, test_y), seed=seed, validation=count)
+    learned, choosing = hold_out(y, count, seed)
+    axes = (0, 2, 3) if x.ndim == 4 else 0
+    centre, scale = x[learned].mean(axes, keepdims=True), x[learned].std(axes, keepdims=True)
+
+    def split(x: np.ndarray, y: np.ndarray) -> Split:
+        scaled = (x - centre) / np.where(scale == 0, 1, scale)
+        return Split(torch.tensor(scaled, dtype=torch.float32), torch.tensor(y, dtype=torch.int64))
+
+    chosen = split(x[choosing], y[choosing]) if count else None
+    return Dataset(name, split(x[learned], y[learned]), split(test_x, test_y), chosen)
+
+
+def _arrays(file: Path) -> dict[str, np.ndarray]:
+    """The arrays of an `.npz` file that are known by name."""
+    if not file.is_file():
+        raise DataUnavailable(f"{file} is no file; expected an .npz with arrays x and y, as numpy.savez writes it")
+    try:
+        with np.load(file, allow_pickle=False) as opened:
+            if not isinstance(opened, Mapping):
+                raise DataUnavailable(f"{file} is not what it should be: expected an .npz file, got a single array")
+            return {name: np.asarray(opened[name]) for name in ("x", "y", "test_x", "test_y") if name in opened}
+    except DataUnavailable:
+        raise
+    except Exception as error:  # damaged bytes make numpy and zipfile raise almost anything
+        raise DataUnavailable(f"{file} is damaged or no .npz file of plain arrays ({error!s:.200})") from error
+
+
+def _examples(held: Mapping[str, np.ndarray], prefix: str, file: str) -> tuple[np.ndarray, np.ndarray]:
+    """The examples and classes of one part, checked."""
+    for name in (f"{prefix}x", f"{prefix}y"):
+        if name not in held:
+            raise DataUnavailable(
+                f"{file} is not what it should be: expected arrays {prefix}x and {prefix}y, {name} is missing"
+            )
+    x, y, wrong = held[f"{prefix}x"], held[f"{prefix}y"], f"{file} is not what it should be: expected"
+    if x.dtype.kind not in "biuf" or x.ndim < 2 or not x.size:
+        raise DataUnavailable(f"{wrong} {prefix}x as numbers n x ..., got {x.dtype} of shape {x.shape}")
+    if y.dtype.kind not in "iu" or y.shape != (len(x),):
+        raise DataUnavailable(f"{wrong} {prefix}y as {len(x)} whole numbers, got {y.dtype} of shape {y.shape}")
+    if y.min() < 0 or y.max() >= 2**31:
+        raise DataUnavailable(f"{wrong} classes from 0, got {y.min()} to {y.max()}")
+    if x.dtype == np.uint8:
+        return x, y
+    x = x.astype(np.float64)
+    for place in np.argwhere(~np.isfinite(x)):
+        raise DataUnavailable(f"{wrong} finite numbers, got {x[tuple(place)]} at {place.tolist()} of {prefix}x")
+    return x, y
+
+
+def _folders(folder: Path) -> list[Path]:
+    return sorted(one for one in folder.iterdir() if one.is_dir() and not one.name.startswith("."))
+
+
+def _pictures(root: Path, classes: list[str], size: int, grey: bool) -> tuple[np.ndarray, np.ndarray]:
+    """The pictures below a folder, n x c x size x size, and the number of the folder that each lies in."""
+    named = [
+        (path, number)
+        for number, name in enumerate(classes)
+        for path in sorted((root / name).glob("*"))
+        if path.suffix.lower() in ENDINGS
+    ]
+    if not named:
+        raise DataUnavailable(f"{root} has no pictures; expected a folder for each class, with files like a.png or b.jpg")
+    x = np.stack([_picture(path, size, grey) for path, _ in named])
+    return x, np.asarray([number for _, number in named])
+
+
+def _picture(path: Path, size: int, grey: bool) -> np.ndarray:
+    try:
+        from PIL import Image
+    except ModuleNotFoundError as error:
+        raise DataUnavailable("reading pictures needs pillow, which pip install 'onward[app]' brings") from error
+    try:
+        with Image.open(path) as opened:
+            scaled: Any = opened.convert("L" if grey else "RGB").resize((size, size), Image.Resampling.BILINEAR)
+            pixels = np.asarray(scaled, dtype=np.uint8)
+    except Exception as error:  # damaged bytes make the decoders raise almost anything
+        raise DataUnavailable(f"{path} is damaged or no picture ({error!s:.200})") from error
+    return pixels[None] if grey else np.moveaxis(pixels, -1, 0)

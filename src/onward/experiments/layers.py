@@ -1,0 +1,126 @@
+"""The trial of layered nets on real data: train a learner, choose among recipes by validation, judge on the test part once.
+
+Seeds are trained one after another: nets of this size fill a machine each. A seed is that of the first weights, of the
+feedback and the projections, of the order of examples and of the part that chooses.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import torch
+
+from onward.experiments.spec import Outcome, Progress
+from onward.experiments.trials import order
+from onward.learners.base import AbstractLearner
+from onward.nets.layered import LayeredNet
+from onward.training.data import Augment, Dataset
+from onward.training.fit import Epoch, Recipe, evaluate, fit
+
+Also = Callable[[AbstractLearner, Dataset], dict[str, float]]
+
+
+def train_layers(
+    seeds: Sequence[int],
+    progress: Progress,
+    *,
+    data: Callable[[int], Dataset],
+    net: Callable[..., LayeredNet],
+    rule: Callable[[LayeredNet], AbstractLearner],
+    recipe: Recipe,
+    augment: Augment | None = None,
+    also: Also | None = None,
+) -> list[Outcome]:
+    """Train by one recipe and judge.
+
+    Args:
+        seeds: trained one after another.
+        progress: told the part that is done.
+        data: makes the data of a seed, with a validation part.
+        net: makes a net, given a `generator`.
+        rule: makes a learner of a net.
+        recipe: how it is trained.
+        augment: changes every batch that is learned from at random.
+        also: measures more of the trained learner.
+    """
+    outcomes = []
+    for done, seed in enumerate(seeds):
+        parts = replace(data(seed), augment=augment)
+        learner = rule(net(generator=torch.Generator().manual_seed(seed)))
+
+        def part(epoch: Epoch, done: int = done) -> None:
+            progress((done + epoch.number / recipe.epochs) / len(seeds))
+
+        began = time.perf_counter()
+        epochs = trained(learner, parts, recipe, seed, part)
+        metrics: dict[str, float | int] = {"seconds": time.perf_counter() - began, "epochs": len(epochs)}
+        metrics["parameters"] = sum(parameter.numel() for parameter in learner.parameters())
+        with recipe.autocast(parts.train.x.device):
+            for name, split in (("validation", parts.validation), ("test", parts.test)):
+                if split is not None:
+                    loss, right = evaluate(learner, split)
+                    metrics[f"{name}_loss"] = loss.item()
+                    metrics |= {} if right is None else {f"{name}_accuracy": right.item()}
+            metrics |= {} if also is None else also(learner, parts)
+        outcomes.append(Outcome(metrics, _series(epochs)))
+    return outcomes
+
+
+def tune(
+    seeds: Sequence[int],
+    progress: Progress,
+    *,
+    data: Callable[[int], Dataset],
+    net: Callable[..., LayeredNet],
+    rule: Callable[[LayeredNet], AbstractLearner],
+    recipes: Sequence[Recipe],
+    augment: Augment | None = None,
+) -> list[Outcome]:
+    """Train by every recipe and judge each on the validation part; the test part is not looked at.
+
+    Arguments as for `train_layers`. The metrics are the number of the best recipe and the validation accuracy of each.
+    """
+    outcomes = []
+    for done, seed in enumerate(seeds):
+        parts = replace(data(seed), augment=augment)
+        found = []
+        for number, recipe in enumerate(recipes):
+            learner = rule(net(generator=torch.Generator().manual_seed(seed)))
+
+            def part(epoch: Epoch, before: int = done * len(recipes) + number, of: Recipe = recipe) -> None:
+                progress((before + epoch.number / of.epochs) / (len(seeds) * len(recipes)))
+
+            found.append(_last_accuracy(trained(learner, parts, recipe, seed, part)))
+        metrics: dict[str, float | int] = {f"validation_accuracy_{k}": right for k, right in enumerate(found)}
+        outcomes.append(Outcome(metrics | {"recipe": found.index(max(found))}, {}))
+    return outcomes
+
+
+def trained(
+    learner: AbstractLearner, data: Dataset, recipe: Recipe, seed: int, see: Callable[[Epoch], None]
+) -> list[Epoch]:
+    """Train by a recipe in the order of a seed; give the epochs."""
+    epochs = []
+    for epoch in fit(learner, data, recipe, generator=order(seed)):
+        epochs.append(epoch)
+        see(epoch)
+    return epochs
+
+
+def _last_accuracy(epochs: Sequence[Epoch]) -> float:
+    right = epochs[-1].validation_accuracy
+    if right is None:
+        raise ValueError("recipes are compared by their accuracy on validation data, and there is none")
+    return right.item()
+
+
+def _series(epochs: Sequence[Epoch]) -> dict[str, list[float | int]]:
+    series: dict[str, list[float | int]] = {"loss": [epoch.loss.item() for epoch in epochs]}
+    series["seconds"] = [epoch.seconds for epoch in epochs]
+    for name in ("validation_loss", "validation_accuracy"):
+        values = [getattr(epoch, name) for epoch in epochs]
+        if all(value is not None for value in values):
+            series[name] = [value.item() for value in values]
+    return series

@@ -1,0 +1,100 @@
+"""What rules that learn by goodness share: how a batch goes through the blocks, and how one block is given its credit.
+
+Before every block an input is normalised, the first one's too. Nothing is differentiated across blocks. Axes: n rows (each an
+example with a label in it), b examples.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from onward.kernels.goodness import goodness, normalise
+from onward.learners.base import Credit
+from onward.nets.labelled import Labelled
+from onward.nets.layered import LayeredNet
+
+Goodness = Callable[[Tensor], Tensor]  # of the activity of every row
+Judge = Callable[[int, Tensor], tuple[Tensor, Tensor]]  # (block, its activity) -> (loss, derivative at the activity)
+
+
+def without_head(net: LayeredNet) -> LayeredNet:
+    """Give the blocks of a net alone; they are shared."""
+    return net.truncate(len(net.blocks), None)
+
+
+def number_of_classes(net: LayeredNet, classes: int | None) -> int:
+    """Give the number of classes, that of the outputs of the net's head if none is given.
+
+    Raises:
+        ValueError: neither a number nor a head.
+    """
+    if classes is None and net.head is None:
+        raise ValueError("this net has no head to tell the number of classes, so `classes` must be given")
+    return net.outputs if classes is None else classes
+
+
+def blocks_to_read(net: LayeredNet, read: Sequence[int] | None, default: Sequence[int]) -> tuple[int, ...]:
+    """Give the numbers of the blocks that predictions read.
+
+    Raises:
+        ValueError: none, or one that the net does not have.
+    """
+    chosen = tuple(sorted(set(default if read is None else read)))
+    if not chosen or chosen[0] < 0 or chosen[-1] >= len(net.blocks):
+        raise ValueError(f"expected blocks between 0 and {len(net.blocks) - 1} to read, got {list(chosen)}")
+    return chosen
+
+
+def all_but_the_first(net: LayeredNet) -> range:
+    """The blocks that Forward-Forward reads; of a net of one block, that one."""
+    return range(min(1, len(net.blocks) - 1), len(net.blocks))
+
+
+def activities(net: LayeredNet, x: Float[Tensor, "n ..."]) -> Iterator[Float[Tensor, "n ..."]]:
+    """Give the activity of one block after another, not normalised; each is computed when it is asked for."""
+    for block in net.blocks:
+        x = block(normalise(x))
+        yield x
+
+
+def learn(net: LayeredNet, x: Float[Tensor, "n ..."], judge: Judge) -> Iterator[Credit]:
+    """Yield a parcel a block, while the rows pass. What a block passes on is its activity before it is updated."""
+    for k in range(len(net.blocks)):
+        activity = run(net, k, x)
+        with torch.no_grad():
+            value, blame = judge(k, activity.detach())
+        yield from parcel(net, k, activity, value, blame)
+        x = activity.detach()
+
+
+def run(net: LayeredNet, k: int, x: Float[Tensor, "n ..."]) -> Float[Tensor, "n ..."]:
+    """Give the activity of a block from that of the one before, with a graph that reaches no further back."""
+    with torch.enable_grad():
+        return net.blocks[k](normalise(x.detach()))
+
+
+def parcel(
+    net: LayeredNet, k: int, activity: Float[Tensor, "n ..."], value: Float[Tensor, ""], blame: Float[Tensor, "n ..."]
+) -> Iterator[Credit]:
+    """Yield the credit of a block, given its loss and the derivative at its activity; none if nothing in it learns."""
+    named = net.blocks[k].named_parameters(prefix=f"net.blocks.{k}")
+    own = {name: parameter for name, parameter in named if parameter.requires_grad}
+    if own:
+        gradients = torch.autograd.grad(activity, list(own.values()), blame.to(activity.dtype))
+        yield Credit(value, dict(zip(own, gradients, strict=True)))
+
+
+def of_every_label(
+    net: LayeredNet, labelled: Labelled, x: Float[Tensor, "b ..."], read: Sequence[int], goodness: Goodness = goodness
+) -> Float[Tensor, "b classes"]:
+    """Give the goodness of some blocks together, with each label in turn in the inputs."""
+    columns = []
+    for rows in labelled.every(x):
+        passing = zip(range(max(read) + 1), activities(net, rows), strict=False)
+        parts = [goodness(activity) for k, activity in passing if k in read]
+        columns.append(torch.stack(parts).sum(0).view(len(x), -1))
+    return torch.cat(columns, 1)

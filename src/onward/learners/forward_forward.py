@@ -1,0 +1,87 @@
+"""Forward-Forward (Hinton, 2022, arXiv 2212.13345): every block learns to be active when picture and label belong together.
+
+The label is written over the first numbers of the input. A block's goodness, the sum of squares of its activity, is raised
+above a threshold where the label is right and lowered below it where it is wrong; credit is ready block by block. To
+predict, every label is tried.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from onward.kernels import labels, losses
+from onward.learners import by_goodness
+from onward.learners.base import AbstractLearner, Credit
+from onward.learners.two_passes import Peers, TwoPasses
+from onward.nets.labelled import Labelled, one_hot
+from onward.nets.layered import LayeredNet, seed_from
+
+
+class ForwardForward(AbstractLearner):
+    """Blocks that each tell right labels from wrong ones: one parcel a block, during the forward pass.
+
+    `scores` are sums of goodness. They order the classes, but are no calibrated log-odds; choose by accuracy, and take the
+    cross-entropy that `loss` judges them by on validation data for what it is.
+
+    Attributes:
+        net: what learns; the head of the net that was given is no part of it.
+        passes: labels, threshold and peer normalisation; its buffers count the batches.
+        read: the blocks whose goodness predicts.
+    """
+
+    def __init__(
+        self,
+        net: LayeredNet,
+        classes: int | None = None,
+        *,
+        threshold: float = 1.0,
+        strength: float = 1.0,
+        peers: Peers | None = None,
+        apart: int | None = None,
+        read: Sequence[int] | None = None,
+        generator: torch.Generator | None = None,
+    ) -> None:
+        """Teach the blocks of a net.
+
+        Args:
+            net: blocks of any modules; the first `classes` numbers of its flattened input are written over.
+            classes: how many; left out, the outputs of the net's head.
+            threshold: the goodness that parts right from wrong, a neuron.
+            strength: what is written at the place of the label; the places of other labels get 0.
+            peers: peer normalisation, if any.
+            apart: learn from right labels alone for so many batches, then as many from wrong ones, and so on; left out,
+                from both in each batch.
+            read: blocks whose goodness predicts, counted from 0; left out, all but the first (of one block, that one).
+            generator: source of the seed of the wrong labels.
+
+        Raises:
+            ValueError: a number out of range, an input too small for a label, or no way to know the number of classes.
+        """
+        super().__init__()
+        self.loss = losses.cross_entropy
+        self.net = by_goodness.without_head(net)
+        classes = by_goodness.number_of_classes(net, classes)
+        codes = one_hot(classes, strength, next(net.parameters()))
+        labels.check_room(net.shapes[0], classes)
+        labelled = Labelled(codes, labels.write_over, seed_from(generator))
+        self.passes = TwoPasses(labelled, net.shapes[1:], threshold=threshold, peers=peers, apart=apart)
+        self.read = by_goodness.blocks_to_read(net, read, by_goodness.all_but_the_first(net))
+
+    def credit(
+        self, x: Float[Tensor, "b ..."], y: Tensor, *, importance: Float[Tensor, "b"] | None = None
+    ) -> Iterator[Credit]:
+        """Yield a parcel a block. In training mode this counts the batch, from whose number the wrong labels follow."""
+        self.net.check(x)
+        rows = self.passes.rows(x, y, importance)
+        yield from by_goodness.learn(self.net, rows.x, partial(self.passes.judge, rows=rows))
+
+    @torch.no_grad()
+    def scores(self, x: Float[Tensor, "b ..."]) -> Float[Tensor, "b o"]:
+        """Give the goodness of the blocks that are read, with each label in turn: as many passes as classes."""
+        self.net.check(x)
+        return by_goodness.of_every_label(self.net, self.passes.labelled, x, self.read)

@@ -1,0 +1,132 @@
+"""Local losses that also match similarities (Nøkland and Eidnes, 2019, arXiv 1901.06656): *predsim*, and *sim* alone.
+
+Every block is taught by two heads of its own while the batch passes: a projection to class scores, as in Mono-Forward
+(*pred*), and a map whose pairwise similarities in the batch should be those of the classes. Credit is ready block by block.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from onward.kernels import losses, similarity
+from onward.kernels.local import single
+from onward.kernels.losses import Loss
+from onward.learners.base import AbstractLearner, Credit
+from onward.nets import draw, projected, projections
+from onward.nets.layered import LayeredNet, seed_from
+from onward.nets.projections import Projection, Shape
+from onward.nets.readouts import Readout, last
+
+
+class LocalSimilarity(AbstractLearner):
+    """Blocks that each learn from their own scores and similarities: one parcel a block, during the forward pass.
+
+    A block is blamed by `(1 - weight)` times its loss plus `weight` times the error of its similarities. Its two heads learn
+    from their own of the two alone, at full weight, so that at weight 1 (*sim*) there still is a head that predicts, and at
+    weight 0 (*pred*) block and projection learn as in Mono-Forward. To optimisers that do not see the scale of a gradient,
+    such as Adam, this is the sum of the two losses.
+
+    Attributes:
+        net: what learns.
+        projections: to class scores, of all blocks but the last, drawn as `MonoForward` draws them.
+        maps: of every block, to what is compared: a linear map of a vector, a 3x3 convolution of a map; without bias.
+        weight: of the similarities.
+        readout: how scores are read from the goodness of the blocks, `last` or `total`.
+    """
+
+    def __init__(
+        self,
+        net: LayeredNet,
+        loss: Loss | str = losses.cross_entropy,
+        *,
+        weight: float = 0.99,
+        projection: Projection = projections.linear,
+        readout: Readout = last,
+    ) -> None:
+        """Put a projection and a map on every block.
+
+        Args:
+            net: blocks, whose activities are vectors or maps, and a head.
+            loss: of every block, for classes.
+            weight: of the similarities, between 0 and 1; the original's is 0.99.
+            projection: what is put on all blocks but the last, drawn from the generator of each block.
+            readout: `last` or `total` of `onward.nets.readouts`.
+
+        Raises:
+            ValueError: a net without a head, activities of another shape, a loss that is unknown or not for classes, or a
+                weight out of range.
+        """
+        super().__init__()
+        if not 0 <= weight <= 1:
+            raise ValueError(f"the weight of similarities must be between 0 and 1, got {weight}")
+        self.net = net
+        self.loss = losses.find(loss)
+        if not self.loss.classes:
+            raise ValueError(f"similarities are those of classes, which {self.loss.name!r} does not know")
+        self.weight = weight
+        self.readout = readout
+        self.projections = projected.early_projections(net, projection)
+        like = next(net.parameters())
+        generators = [torch.Generator().manual_seed(seed_from(net.generator(k))) for k in range(len(net.blocks))]
+        drawn = [_map(shape, one) for shape, one in zip(net.shapes[1:], generators, strict=True)]
+        self.maps = nn.ModuleList(drawn).to(like.device, like.dtype)
+
+    def credit(
+        self, x: Float[Tensor, "b ..."], y: Tensor, *, importance: Float[Tensor, "b"] | None = None
+    ) -> Iterator[Credit]:
+        """Yield a parcel a block. What a block passes on is its activity before it is updated."""
+        self.net.check(x)
+        for k in range(len(self.net.blocks)):
+            x, parcel = self._learn(k, x, y, importance)
+            if parcel.gradients:
+                yield parcel
+
+    def goodness(self, x: Float[Tensor, "b ..."]) -> list[Float[Tensor, "b o"]]:
+        """Give the class scores of every block."""
+        return projected.goodness(self.net, self.projections, x)
+
+    @torch.no_grad()
+    def scores(self, x: Float[Tensor, "b ..."]) -> Float[Tensor, "b o"]:
+        """Give scores by the readout; earlier projections are not computed where they are not read."""
+        return projected.read(self.net, self.projections, self.readout, x)
+
+    def _learn(self, k: int, x: Tensor, y: Tensor, importance: Tensor | None) -> tuple[Tensor, Credit]:
+        """Give the activity of a block and its credit."""
+        parts = [self.net.blocks[k], projected.projection_of(self.net, self.projections, k), self.maps[k]]
+        own = [[one for one in part.parameters() if one.requires_grad] for part in parts]
+        with torch.enable_grad():
+            activity = parts[0](x.detach())
+            reads = activity.detach().requires_grad_()
+            scores, compared = parts[1](reads), parts[2](reads)
+        with torch.no_grad():
+            value, error = self.loss.of_scores(scores, y, importance)
+            mismatch, unlike = self._mismatch(single(compared), y, scores.shape[-1], importance)
+            total = (1 - self.weight) * value + self.weight * mismatch
+        from_scores, *of_projection = torch.autograd.grad(scores, [reads, *own[1]], error.to(scores.dtype))
+        from_pairs, *of_map = torch.autograd.grad(compared, [reads, *own[2]], unlike.to(compared.dtype))
+        blame = (1 - self.weight) * from_scores + self.weight * from_pairs
+        of_block = torch.autograd.grad(activity, own[0], blame) if own[0] else []
+        named = [*projected.learning_parameters(self.net, self.projections, k)]
+        named += [f"maps.{k}.{name}" for name, one in self.maps[k].named_parameters() if one.requires_grad]
+        gradients = dict(zip(named, [*of_block, *of_projection, *of_map], strict=True))
+        return activity.detach(), Credit(total, gradients)
+
+    def _mismatch(
+        self, compared: Tensor, y: Tensor, classes: int, importance: Tensor | None
+    ) -> tuple[Float[Tensor, ""], Tensor]:
+        looks = similarity.features(compared)
+        target = similarity.of_classes(y, classes, looks.dtype)
+        value, blame = similarity.matching(looks, target, importance)
+        return value, similarity.features_back(compared, blame)
+
+
+def _map(shape: Shape, generator: torch.Generator) -> nn.Module:
+    if len(shape) == 1:
+        return draw.linear(shape[0], shape[0], bias=False, generator=generator)
+    if len(shape) == 3:
+        return draw.convolution(shape[0], shape[0], bias=False, generator=generator)
+    raise ValueError(f"similarities are those of vectors and of maps, got an activity of shape {list(shape)}")

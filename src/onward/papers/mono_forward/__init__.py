@@ -1,0 +1,1 @@
+"""Mono-Forward: Backpropagation-Free Algorithm for Efficient Neural Network Training (Gong, Li and Abdulla, 2025)."""

@@ -1,0 +1,84 @@
+"""What a rule keeps while it waits for blame, in bytes, counted exactly and alike for every rule and device.
+
+A rule turns from forward to backward where it evaluates its loss. What it has made by then and still holds is what the way
+back needs: the activities of a whole net in backpropagation, those of one block in a local rule.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.multiprocessing.reductions import StorageWeakRef
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+from onward.learners.base import AbstractLearner
+
+
+def retained_bytes(
+    learner: AbstractLearner, x: Float[Tensor, "..."], y: Tensor, *, importance: Float[Tensor, "*nets b"] | None = None
+) -> int:
+    """Give the most bytes that are alive when the rule evaluates its loss on a batch.
+
+    Counted is every tensor that came into being since the batch did, once for each storage, whether autograd or the rule
+    itself holds it; not the batch, parameters, buffers, nor gradients handed out before. The learner is as before, but for the
+    running statistics of modules that keep some while they train.
+
+    Raises:
+        ValueError: a rule that never evaluates `learner.loss`.
+    """
+    living = _Living([x, y, *([] if importance is None else [importance]), *learner.state_dict().values()])
+    counted: list[int] = []
+    loss = learner.loss
+
+    def evaluate(outputs: Tensor, target: Tensor, share: Tensor | None) -> tuple[Tensor, Tensor]:
+        counted.append(living.bytes())
+        return loss.evaluate(outputs, target, share)
+
+    learner.loss = replace(loss, evaluate=evaluate)
+    try:
+        with living:
+            for credit in learner.credit(x, y, importance=importance):
+                living.leave_out(credit.gradients.values())
+    finally:
+        learner.loss = loss
+    if not counted:
+        raise ValueError(f"what {type(learner).__name__} keeps cannot be counted: it does not evaluate its loss")
+    return max(counted)
+
+
+class _Living(TorchDispatchMode):
+    """Follows the storages of what operations give for as long as something holds them."""
+
+    def __init__(self, known: Iterable[Tensor]) -> None:
+        super().__init__()
+        self.known: dict[int, StorageWeakRef] = {}
+        self.followed: dict[int, tuple[StorageWeakRef, int]] = {}
+        self.leave_out(known)
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        given = func(*args, **(kwargs or {}))
+        for one in tree_leaves(given):
+            if isinstance(one, Tensor):
+                # A weak reference keeps the address from being given to another storage.
+                reference, size = StorageWeakRef(one.untyped_storage()), one.untyped_storage().nbytes()
+                if reference.cdata not in self.known:
+                    self.followed[reference.cdata] = (reference, size)
+        return given
+
+    def leave_out(self, tensors: Iterable[Tensor]) -> None:
+        """Do not count some tensors."""
+        for tensor in tensors:
+            reference = StorageWeakRef(tensor.untyped_storage())
+            self.known[reference.cdata] = reference
+            self.followed.pop(reference.cdata, None)
+
+    def bytes(self) -> int:
+        """Give the size of what is followed and alive."""
+        self.followed = {key: one for key, one in self.followed.items() if not one[0].expired()}
+        return sum(size for _, size in self.followed.values())
