@@ -79,7 +79,7 @@ def host(_without_network: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ho
             self.end_headers()
             self.wfile.write(content[: len(content) // 2] if path in made.broken | made.short else content)
 
-        def log_message(self, format: str, *args: object) -> None:
+        def log_message(self, *args: object) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
             """Nothing is said."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)

@@ -28,9 +28,7 @@ def mnist_files(*, count: int = 40, test: int = 20, seed: int = 0) -> dict[str, 
 
 
 def cifar_records(x: np.ndarray, *labels: np.ndarray) -> bytes:
-    return b"".join(
-        bytes(label[k] for label in labels) + np.asarray(picture).tobytes() for k, picture in enumerate(x)
-    )
+    return b"".join(bytes(label[k] for label in labels) + np.asarray(picture).tobytes() for k, picture in enumerate(x))
 
 
 def cifar10_batches() -> dict[str, tuple[np.ndarray, np.ndarray]]:

@@ -3,6 +3,8 @@
 import gzip
 import pickle
 import struct
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -34,6 +36,14 @@ def mutated(whole: bytes, first: int = 400) -> st.SearchStrategy[bytes]:
     return st.binary(max_size=200) | st.builds(apply, st.lists(change, min_size=1, max_size=4), length)
 
 
+def attempt(read: Callable[[], Any]) -> tuple[Any, str]:
+    """What is read, or the sentence of the one error; any other error is a failure."""
+    try:
+        return read(), ""
+    except (DataUnavailable, NotPlain) as error:
+        return None, str(error)
+
+
 def test_idx_files_are_read() -> None:
     np.testing.assert_array_equal(idx.parse(made.idx(IMAGES), "images", 3), IMAGES)
     np.testing.assert_array_equal(idx.parse(made.idx(LABELS), "labels", 1), LABELS)
@@ -44,12 +54,8 @@ def test_idx_files_are_read() -> None:
 @example(b"\x00\x00\x08\x03" + b"\xff" * 12)
 @example(b"\x00\x00\x08\x03" + b"\x00" * 12)
 def test_whatever_an_idx_file_holds(data: bytes) -> None:
-    try:
-        parsed = idx.parse(data, "images", 3)
-    except DataUnavailable as error:
-        assert str(error).startswith("images is damaged: ")
-    else:
-        assert made.idx(parsed) == data
+    parsed, said = attempt(lambda: idx.parse(data, "images", 3))
+    assert said.startswith("images is damaged: ") if parsed is None else made.idx(parsed) == data
 
 
 def test_cifar_records_are_read() -> None:
@@ -63,10 +69,9 @@ def test_cifar_records_are_read() -> None:
 @given(mutated(RECORDS, len(RECORDS)))
 @example(b"")
 def test_whatever_a_cifar_file_holds(data: bytes) -> None:
-    try:
-        parsed = cifar.parse(data, "batch", (10,))
-    except DataUnavailable as error:
-        assert str(error).startswith("batch is damaged: ")
+    parsed, said = attempt(lambda: cifar.parse(data, "batch", (10,)))
+    if parsed is None:
+        assert said.startswith("batch is damaged: ")
     else:
         assert made.cifar_records(parsed.x, parsed.y) == data
         assert parsed.y.max() < 10
@@ -103,12 +108,13 @@ def test_pickles_of_python_3_are_read(protocol: int, columns: bool) -> None:
     assert plain_pickle.loads(data)["more"] == (None, True, "é", -1)
 
 
-@given(mutated(PICKLE, 900) | mutated(pickle.dumps({"data": PICTURES.reshape(3, -1), "labels": [1, 2, 3]}, protocol=4), 400))
+@given(
+    mutated(PICKLE, 900) | mutated(pickle.dumps({"data": PICTURES.reshape(3, -1), "labels": [1, 2, 3]}, protocol=4), 400)
+)
 def test_whatever_a_pickle_holds(data: bytes) -> None:
-    try:
-        parsed = cifar.parse_pickle(data, "batch", "labels", 10)
-    except DataUnavailable as error:
-        assert str(error).startswith("batch is ")
+    parsed, said = attempt(lambda: cifar.parse_pickle(data, "batch", "labels", 10))
+    if parsed is None:
+        assert said.startswith("batch is ")
     else:
         assert parsed.x.dtype == np.uint8
         assert parsed.x.shape == (len(parsed.y), 3, 32, 32)
@@ -124,10 +130,8 @@ NAMES = [b"cnumpy\ndtype\n", b"cnumpy.core.multiarray\n_reconstruct\n", b"cnumpy
 @example([b")", b"b", b"."])
 @example([b"]", b"q", b"\x00", b"h", b"\x00", b"a", b"."])
 def test_whatever_opcodes_come(codes: list[bytes]) -> None:
-    try:
-        plain_pickle.loads(b"".join(codes))
-    except NotPlain as error:
-        assert str(error)
+    held, said = attempt(lambda: plain_pickle.loads(b"".join(codes)))
+    assert held is None or not said
 
 
 class Harmful:
@@ -154,6 +158,11 @@ def test_allowed_names_do_nothing_but_what_arrays_need() -> None:
     ):
         with pytest.raises(NotPlain, match="a call that arrays of bytes do not need"):
             plain_pickle.loads(call)
+
+
+def test_nothing_is_taken_from_below_a_mark() -> None:
+    with pytest.raises(NotPlain, match="takes more than there is"):
+        plain_pickle.loads(b"]K\x01(ae.")
 
 
 def test_arrays_of_objects_are_refused() -> None:
@@ -189,7 +198,5 @@ def test_an_array_with_too_few_bytes_is_refused() -> None:
 
 @given(mutated(gzip.compress(b"some content" * 20, mtime=0)))
 def test_whatever_a_packed_file_holds(data: bytes) -> None:
-    try:
-        reading.unpacked(data, "file")
-    except DataUnavailable as error:
-        assert str(error).startswith("file is damaged: it is no whole gzip file")
+    read, said = attempt(lambda: reading.unpacked(data, "file"))
+    assert said.startswith("file is damaged: it is no whole gzip file") if read is None else isinstance(read, bytes)

@@ -19,9 +19,7 @@ def test_each_channel_of_the_learned_part_has_mean_0_and_deviation_1() -> None:
     data = dataset("some", some(), seed=0, validation=20)
     learned = data.train.x.double()
     torch.testing.assert_close(learned.mean((0, 2, 3)), torch.zeros(3, dtype=torch.float64), rtol=0, atol=1e-6)
-    torch.testing.assert_close(
-        learned.std((0, 2, 3), correction=0), torch.ones(3, dtype=torch.float64), rtol=1e-6, atol=0
-    )
+    torch.testing.assert_close(learned.std((0, 2, 3), correction=0), torch.ones(3, dtype=torch.float64), rtol=1e-6, atol=0)
 
 
 def test_the_other_parts_are_scaled_by_the_learned_part() -> None:

@@ -1,16 +1,31 @@
-"""Both estimators keep scikit-learn's own conventions, however they are trained."""
+"""All estimators keep scikit-learn's own conventions, however they are trained."""
 
 from typing import Any
 
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from onward.estimators import MeshClassifier, MeshRegressor
+from onward.estimators import (
+    LayeredClassifier,
+    LayeredRegressor,
+    MeshClassifier,
+    MeshRegressor,
+    MonoForwardClassifier,
+    MonoForwardRegressor,
+)
 
+WHOLE: Any = {"hidden_layer_sizes": (6, 5), "batch_size": 1000, "learning_rate_init": 0.05, "max_iter": 30}
+STOPPING: Any = {**WHOLE, "batch_size": 20, "early_stopping": True}
 SETTINGS = [
     MeshClassifier(hidden=2, max_iter=15),
     MeshRegressor(hidden=2, max_iter=15),
     MeshClassifier(hidden=2, solver="adam", max_iter=20, batch_size=1000, learning_rate=0.05, early_stopping=True),
     MeshRegressor(hidden=2, solver="adam", max_iter=30, batch_size=100, learning_rate=0.05, early_stopping=True, starts=2),
+    MonoForwardClassifier(**WHOLE),
+    MonoForwardRegressor(**WHOLE),
+    MonoForwardClassifier(**STOPPING, readout="total"),
+    MonoForwardRegressor(**STOPPING, readout="mean", projection="two_layer"),
+    LayeredClassifier("dfa", **WHOLE),
+    LayeredRegressor("bp", **WHOLE),
 ]
 
 

@@ -47,7 +47,7 @@ def test_one_block_blamed_through_the_weights_of_the_head_is_backpropagation(mak
 def test_linear_blocks_blamed_through_products_of_the_weights_after_them_are_backpropagation() -> None:
     net = mlp(7, (9, 8, 5), 3, activation=nn.Identity).double()
     x, y = batch(net)
-    second, third, head = (net.get_submodule(name).weight.detach() for name in ("blocks.1.0", "blocks.2.0", "head"))
+    _, second, third, head = (one.detach() for name, one in net.named_parameters() if name.endswith("weight"))
     feedback = given(head @ third @ second, head @ third, head)
     found, true = all_of(DirectFeedbackAlignment(net, feedback=feedback), x, y), all_of(Backprop(net), x, y)
     for name, gradient in found.items():
@@ -59,10 +59,10 @@ def test_every_block_is_blamed_by_the_error_of_the_scores() -> None:
     net = mlp(4, (6, 5), 3, generator=torch.Generator().manual_seed(1)).double()
     learner = DirectFeedbackAlignment(net)
     x, y = batch(net)
-    first, second = (net.get_submodule(f"blocks.{k}.0") for k in range(2))
-    z1 = x @ first.weight.detach().T + first.bias.detach()
-    z2 = z1.relu() @ second.weight.detach().T + second.bias.detach()
-    scores = z2.relu() @ net.get_submodule("head").weight.detach().T
+    w1, c1, w2, c2, w3 = (parameter.detach() for parameter in net.parameters())
+    z1 = x @ w1.T + c1
+    z2 = z1.relu() @ w2.T + c2
+    scores = z2.relu() @ w3.T
     error = (torch.softmax(scores, 1) - nn.functional.one_hot(y, 3)) / len(x)
     b1, b2 = learner.feedback.buffers()
     delta1, delta2 = (error @ b1) * (z1 > 0), (error @ b2) * (z2 > 0)

@@ -7,15 +7,16 @@ from torch import Tensor, nn
 from onward.nets import draw
 from onward.nets.builders import cnn, mixer, mlp
 from onward.nets.feedback import Feedback
-from onward.nets.layered import LayeredNet
+from onward.nets.layered import LayeredNet, generator_of
 
 
 def test_all_layers_but_the_first_have_feedback_of_their_shape() -> None:
     net = cnn((2, 8, 8), 3, channels=(4, 5))
     feedback = Feedback(net, draw.fan_in)
     assert feedback.layers == ("blocks.1.0", "head.1")
-    weights = [net.get_submodule(name).weight for name in feedback.layers]
-    for weight, drawn in zip(weights, feedback.buffers(), strict=True):
+    parameters = dict(net.named_parameters())
+    for name, drawn in zip(feedback.layers, feedback.buffers(), strict=True):
+        weight = parameters[f"{name}.weight"]
         assert drawn.shape == weight.shape
         assert not torch.equal(drawn, weight)
         assert drawn.std().item() == pytest.approx(weight.std().item(), rel=0.2)
@@ -25,7 +26,9 @@ def test_a_block_draws_its_feedback_by_itself() -> None:
     shallow, deep = (Feedback(mlp(4, [6] * depth, 3), draw.fan_in) for depth in (3, 5))
     for one, other in zip(list(shallow.buffers())[:2], deep.buffers(), strict=False):
         assert torch.equal(one, other)
-    assert not torch.equal(*list(shallow.buffers())[:2])
+    head = torch.empty(3, 6)
+    draw.fan_in(head, 6, generator_of(mlp(4, [6] * 3, 3).seed, 3, "feedback"))
+    assert torch.equal(list(shallow.buffers())[-1], head)
 
 
 def test_every_layer_of_a_block_has_feedback_of_its_own() -> None:
@@ -38,6 +41,25 @@ def test_every_layer_of_a_block_has_feedback_of_its_own() -> None:
         "blocks.1.across_channels.2",
     )
     assert len(feedback.layers) == 4 * 2 + 1
+
+
+class Misplaced(nn.Module):
+    """Two layers of which the one that is defined first runs last."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.last = draw.linear(5, 5, bias=False, generator=torch.Generator())
+        self.first = draw.linear(5, 5, bias=False, generator=torch.Generator())
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.last(self.first(x))
+
+
+def test_the_first_layer_is_the_one_that_runs_first_and_only_then() -> None:
+    block, head = Misplaced(), draw.linear(5, 2, bias=False, generator=torch.Generator())
+    assert Feedback(LayeredNet([block], head, features=(5,)), draw.fan_in).layers == ("blocks.0.last", "head")
+    twice = Feedback(LayeredNet([block, nn.Sequential(block.first, nn.ReLU())], head, features=(5,)), draw.fan_in)
+    assert twice.layers == ("blocks.0.last", "blocks.0.first", "head")
 
 
 def test_feedback_is_stored_and_does_not_learn() -> None:

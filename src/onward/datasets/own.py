@@ -6,6 +6,7 @@ is learned from: pictures (n x c x h x w) by channel, anything else by feature.
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from onward.datasets.errors import DataUnavailable
 from onward.datasets.pictures import Pictures, dataset, hold_out
 from onward.training.data import Dataset, Split
 
+NAMES = ("x", "y", "test_x", "test_y")
 ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".pgm", ".ppm")
 
 
@@ -117,14 +119,16 @@ def _arrays(file: Path) -> dict[str, np.ndarray]:
     if not file.is_file():
         raise DataUnavailable(f"{file} is no file; expected an .npz with arrays x and y, as numpy.savez writes it")
     try:
-        with np.load(file, allow_pickle=False) as opened:
-            if not isinstance(opened, Mapping):
-                raise DataUnavailable(f"{file} is not what it should be: expected an .npz file, got a single array")
-            return {name: np.asarray(opened[name]) for name in ("x", "y", "test_x", "test_y") if name in opened}
-    except DataUnavailable:
-        raise
+        with zipfile.ZipFile(file) as opened:
+            held = set(opened.namelist())
+            return {name: _array(opened, name) for name in NAMES if f"{name}.npy" in held}
     except Exception as error:  # damaged bytes make numpy and zipfile raise almost anything
         raise DataUnavailable(f"{file} is damaged or no .npz file of plain arrays ({error!s:.200})") from error
+
+
+def _array(opened: zipfile.ZipFile, name: str) -> np.ndarray:
+    with opened.open(f"{name}.npy") as stream:
+        return np.lib.format.read_array(stream, allow_pickle=False)
 
 
 def _examples(held: Mapping[str, np.ndarray], prefix: str, file: str) -> tuple[np.ndarray, np.ndarray]:

@@ -16,6 +16,7 @@ from onward.datasets.errors import DataUnavailable
 from onward.datasets.source import File, Found
 
 GZIP = b"\x1f\x8b"
+CHUNK = 1 << 20
 BROKEN = (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile, UnicodeError, ValueError)
 
 
@@ -31,8 +32,6 @@ def files(found: Found) -> list[File]:
     got: dict[int, File] = {}
     for name, data in members(found.paths[0], lambda name: name.rpartition("/")[2] in wanted):
         got.setdefault(wanted[name.rpartition("/")[2]], File(data, f"{name} in {found.paths[0]}"))
-        if len(got) == len(found.layout.names):
-            break
     for k, spellings in enumerate(found.layout.names):
         if k not in got:
             raise DataUnavailable(f"{found.paths[0]} is damaged: expected {spellings[0]} in it, which is missing")
@@ -68,6 +67,8 @@ def members(archive: Path, wanted: Callable[[str], bool]) -> Iterator[tuple[str,
                     if len(data) != member.size:
                         raise DataUnavailable(f"{archive} is damaged: {member.name} in it is cut short")
                     yield member.name, data
+            while opened.fileobj is not None and opened.fileobj.read(CHUNK):
+                """The check sum of what packs the archive stands at its end."""
     except DataUnavailable:
         raise
     except BROKEN as error:

@@ -158,7 +158,14 @@ def _find_in(place: Path | None, layout: Layout[Content], title: str) -> Found[C
 
 
 def _first(folder: Path, names: Sequence[str]) -> Path | None:
+    return next((folder / name for name in names if _is_there(folder / name)), None)
+
+
+def _is_there(path: Path) -> bool:
     try:
-        return next((folder / name for name in names if (folder / name).exists()), None)
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
     except OSError as error:
-        raise DataUnavailable(f"{folder} cannot be looked into: {error.strerror or error}") from error
+        raise DataUnavailable(f"{path} cannot be looked at: {error.strerror or error}") from error
+    return True

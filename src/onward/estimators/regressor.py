@@ -1,90 +1,15 @@
-# ruff: noqa: N803, N806 - scikit-learn calls data X
 """A mesh that predicts numbers, as a scikit-learn regressor."""
 
 from __future__ import annotations
 
-from typing import Any
-
-import numpy as np
-from sklearn.base import RegressorMixin, _fit_context
-from sklearn.utils import Tags
-from torch import Tensor
-
-from onward.estimators.base import MeshEstimator
-from onward.kernels.losses import mean_squared_error
-from onward.nets.standardise import Standardise
-from onward.training.data import Split
+from onward.estimators.mesh import MeshEstimator
+from onward.estimators.regressing import Regressing
 
 
-class MeshRegressor(RegressorMixin, MeshEstimator):
+class MeshRegressor(Regressing, MeshEstimator):
     """A regressor whose net is a mesh, trained forward-only: no backward pass, by default second-order steps.
 
     It has an output neuron a target and learns by squared error. Parameters and attributes are those of `MeshClassifier`,
     except that there are no classes; that `scale` concerns the targets too, so that `output_scaling_` is theirs, or None
     without it, and losses and `penalty` are in their units of deviation; and that `penalty` is 0.01 if left out.
     """
-
-    _loss = mean_squared_error
-    _things = "targets"
-
-    def __sklearn_tags__(self) -> Tags:
-        tags = super().__sklearn_tags__()
-        tags.target_tags.multi_output = True
-        return tags
-
-    @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> MeshRegressor:
-        """Train on examples x features, and a number (`n`) or several (`n x targets`) for each.
-
-        Examples of `sample_weight` 0 count as if they were not there.
-
-        Raises:
-            ValueError: a parameter or data that cannot be used, a topology that does not fit.
-            TrainingFailed: the loss or the weights are no longer finite.
-        """
-        X, y, weight = self._numbered(X, y, sample_weight, reset=not self._going_on)
-        flat = y.ndim == 1
-        y = y.reshape(len(y), -1)
-        self._fit(X, y, weight, y.shape[1])
-        self._flat = flat
-        return self
-
-    @_fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> MeshRegressor:
-        """Learn from some examples: one step of "lm", one pass of "adam" or "sgd", whose state is kept between calls.
-
-        The first call measures the scaling, which then stays. After `fit` it goes on with the net that was chosen. There
-        is one start, and nothing is held out.
-
-        Raises:
-            ValueError: as for `fit`; a number of targets that changes.
-            TrainingFailed: the loss or the weights are no longer finite.
-        """
-        begun = hasattr(self, "net_")
-        X, y, weight = self._numbered(X, y, sample_weight, reset=not begun)
-        flat = y.ndim == 1
-        y = y.reshape(len(y), -1)
-        if begun and y.shape[1] != self.topology_.outputs:
-            raise ValueError(f"partial_fit began with {self.topology_.outputs} targets, got {y.shape[1]}")
-        self._fit_part(X, y, weight, y.shape[1])
-        self._flat = flat
-        return self
-
-    def predict(self, X: Any) -> np.ndarray:
-        """Give the predicted numbers in the shape of the targets that it learned from, `n` or `n x targets`."""
-        outputs = self._outputs(X).double()
-        y = outputs if self.output_scaling_ is None else self.output_scaling_.undo(outputs)
-        return (y.flatten() if self._flat else y).numpy()
-
-    def _numbered(
-        self, X: Any, y: Any, sample_weight: Any, *, reset: bool
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
-        X, y, weight = self._examples(X, y, sample_weight, reset=reset, multi_output=True, y_numeric=True)
-        return X, np.asarray(y, dtype=np.float64), weight
-
-    def _target(self, y: Tensor) -> Tensor:
-        return y if self.output_scaling_ is None else self.output_scaling_.apply(y)
-
-    def _measure(self, split: Split) -> None:
-        super()._measure(split)
-        self.output_scaling_ = Standardise.of(split.y, split.importance) if self.scale else None

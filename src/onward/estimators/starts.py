@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from onward.kernels.forward_only import Engine
 from onward.kernels.losses import Loss
@@ -26,12 +26,13 @@ class Trained:
     """A net that has learned.
 
     Attributes:
-        net: with its weights of the last epoch, or of the best one if there was validation data.
+        net: or a net with what its rule adds to it; with its weights of the last epoch, or of the best one if there was
+            validation data.
         losses: of its epochs, until it stopped.
         validation_losses: likewise; None without validation data.
     """
 
-    net: MeshNet
+    net: nn.Module
     losses: list[float]
     validation_losses: list[float] | None
 
@@ -105,12 +106,7 @@ def _train(
     else:
         found = training.best.loss
     chosen = int(found.argmin())
-    losses = _curve([epoch.loss for epoch in training.history], chosen)
-    if recipe.patience is None:
-        return Trained(net.unstack()[chosen], losses, None), float(found.flatten()[chosen])
-    judged = _curve([epoch.validation_loss for epoch in training.history if epoch.validation_loss is not None], chosen)
-    end = stop(judged, recipe.patience)
-    return Trained(net.unstack()[chosen], losses[:end], judged[:end]), float(found.flatten()[chosen])
+    return Trained(net.unstack()[chosen], *curves(training, chosen)), float(found.flatten()[chosen])
 
 
 def beside(split: Split, nets: tuple[int, ...]) -> Split:
@@ -130,6 +126,17 @@ def stop(losses: Sequence[float], patience: int) -> int:
         if since == patience:
             return number
     return len(losses)
+
+
+def curves(training: Training, chosen: int = 0) -> tuple[list[float], list[float] | None]:
+    """Give the losses of the epochs of one net until it stopped, and the validation losses if it was to stop by them."""
+    losses = _curve([epoch.loss for epoch in training.history], chosen)
+    patience = training.recipe.patience
+    if patience is None:
+        return losses, None
+    judged = _curve([epoch.validation_loss for epoch in training.history if epoch.validation_loss is not None], chosen)
+    end = stop(judged, patience)
+    return losses[:end], judged[:end]
 
 
 def _curve(losses: Sequence[Tensor], chosen: int) -> list[float]:

@@ -49,22 +49,41 @@ def train_layers(
     for done, seed in enumerate(seeds):
         parts = replace(data(seed), augment=augment)
         learner = rule(net(generator=torch.Generator().manual_seed(seed)))
-
-        def part(epoch: Epoch, done: int = done) -> None:
-            progress((done + epoch.number / recipe.epochs) / len(seeds))
-
         began = time.perf_counter()
-        epochs = trained(learner, parts, recipe, seed, part)
-        metrics: dict[str, float | int] = {"seconds": time.perf_counter() - began, "epochs": len(epochs)}
-        metrics["parameters"] = sum(parameter.numel() for parameter in learner.parameters())
-        with recipe.autocast(parts.train.x.device):
-            for name, split in (("validation", parts.validation), ("test", parts.test)):
-                if split is not None:
-                    loss, right = evaluate(learner, split)
-                    metrics[f"{name}_loss"] = loss.item()
-                    metrics |= {} if right is None else {f"{name}_accuracy": right.item()}
-            metrics |= {} if also is None else also(learner, parts)
-        outcomes.append(Outcome(metrics, _series(epochs)))
+        epochs = trained(learner, parts, recipe, seed, _within(progress, done, len(seeds), recipe))
+        seconds = time.perf_counter() - began
+        outcomes.append(_outcome(learner, parts, recipe, epochs, seconds, also))
+    return outcomes
+
+
+def choose_layers(
+    seeds: Sequence[int],
+    progress: Progress,
+    *,
+    data: Callable[[int], Dataset],
+    net: Callable[..., LayeredNet],
+    rule: Callable[[LayeredNet], AbstractLearner],
+    recipes: Sequence[Recipe],
+    also: Also | None = None,
+) -> list[Outcome]:
+    """Train by every recipe, keep for each seed the learner of the highest validation accuracy, judge that one.
+
+    For small data, where training is cheap; arguments as for `train_layers`. Of equals the one of the lower validation loss.
+    """
+    outcomes = []
+    for done, seed in enumerate(seeds):
+        parts = data(seed)
+        found = []
+        began = time.perf_counter()
+        for number, recipe in enumerate(recipes):
+            learner = rule(net(generator=torch.Generator().manual_seed(seed)))
+            see = _within(progress, done * len(recipes) + number, len(seeds) * len(recipes), recipe)
+            epochs = trained(learner, parts, recipe, seed, see)
+            found.append((learner, recipe, epochs))
+        best = min(range(len(found)), key=lambda k: (-_last_accuracy(found[k][2]), _last_loss(found[k][2])))
+        learner, recipe, epochs = found[best]
+        outcome = _outcome(learner, parts, recipe, epochs, time.perf_counter() - began, also)
+        outcomes.append(Outcome(outcome.metrics | {"recipe": best}, outcome.history))
     return outcomes
 
 
@@ -88,11 +107,8 @@ def tune(
         found = []
         for number, recipe in enumerate(recipes):
             learner = rule(net(generator=torch.Generator().manual_seed(seed)))
-
-            def part(epoch: Epoch, before: int = done * len(recipes) + number, of: Recipe = recipe) -> None:
-                progress((before + epoch.number / of.epochs) / (len(seeds) * len(recipes)))
-
-            found.append(_last_accuracy(trained(learner, parts, recipe, seed, part)))
+            see = _within(progress, done * len(recipes) + number, len(seeds) * len(recipes), recipe)
+            found.append(_last_accuracy(trained(learner, parts, recipe, seed, see)))
         metrics: dict[str, float | int] = {f"validation_accuracy_{k}": right for k, right in enumerate(found)}
         outcomes.append(Outcome(metrics | {"recipe": found.index(max(found))}, {}))
     return outcomes
@@ -107,6 +123,31 @@ def trained(
         epochs.append(epoch)
         see(epoch)
     return epochs
+
+
+def _outcome(
+    learner: AbstractLearner, parts: Dataset, recipe: Recipe, epochs: Sequence[Epoch], seconds: float, also: Also | None
+) -> Outcome:
+    metrics: dict[str, float | int] = {"seconds": seconds, "epochs": len(epochs)}
+    metrics["parameters"] = sum(parameter.numel() for parameter in learner.parameters())
+    with recipe.autocast(parts.train.x.device):
+        for name, split in (("validation", parts.validation), ("test", parts.test)):
+            if split is not None:
+                loss, right = evaluate(learner, split)
+                metrics[f"{name}_loss"] = loss.item()
+                metrics |= {} if right is None else {f"{name}_accuracy": right.item()}
+        metrics |= {} if also is None else also(learner, parts)
+    return Outcome(metrics, _series(epochs))
+
+
+def _within(progress: Progress, before: int, of: int, recipe: Recipe) -> Callable[[Epoch], None]:
+    """Tell the part that is done, of several runs of which some are."""
+    return lambda epoch: progress((before + epoch.number / recipe.epochs) / of)
+
+
+def _last_loss(epochs: Sequence[Epoch]) -> float:
+    loss = epochs[-1].validation_loss
+    return float("inf") if loss is None else loss.item()
 
 
 def _last_accuracy(epochs: Sequence[Epoch]) -> float:

@@ -33,4 +33,6 @@ def wrong_labels(y: Int64[Tensor, "b"], classes: int, generator: torch.Generator
 def check_room(shape: Sequence[int], length: int) -> None:
     """Refuse inputs of a shape that hold nothing beside a code of a length: `ValueError`."""
     if math.prod(shape) <= length:
-        raise ValueError(f"labels are written over the first {length} numbers of an input, but it has only {math.prod(shape)}")
+        raise ValueError(
+            f"labels are written over the first {length} numbers of an input, but it has only {math.prod(shape)}"
+        )

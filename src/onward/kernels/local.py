@@ -81,6 +81,6 @@ def by_autograd(
     return activity.detach(), value, list(gradients)
 
 
-def single(scores: Float[Tensor, "b o"]) -> Float[Tensor, "b o"]:
+def single(scores: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
     """Give scores of half precision in single precision, in which every loss is computed."""
     return scores.float() if scores.dtype in (torch.bfloat16, torch.float16) else scores

@@ -24,9 +24,7 @@ def features(activity: Float[Tensor, "b ..."]) -> Float[Tensor, "b n"]:
     return activity.flatten(1)
 
 
-def features_back(
-    activity: Float[Tensor, "b ..."], blame: Float[Tensor, "b n"]
-) -> Float[Tensor, "b ..."]:
+def features_back(activity: Float[Tensor, "b ..."], blame: Float[Tensor, "b n"]) -> Float[Tensor, "b ..."]:
     """Map blame on the features to blame on the activity; channels without deviation are given none."""
     if not _by_deviation(activity):
         return blame.view(activity.shape)
@@ -61,7 +59,7 @@ def matching(
     blame = 4 / difference.numel() * (share * difference) @ directions
     along = (blame * directions).sum(-1, keepdim=True) * directions
     turned = torch.where(lengths > 0, blame / (lengths + FLOOR) - along / lengths, 0)
-    return value, turned - turned.mean(-1, keepdim=True)
+    return value, turned  # centred, since all directions are
 
 
 def _directions(x: Float[Tensor, "b n"]) -> tuple[Float[Tensor, "b n"], Float[Tensor, "b 1"]]:

@@ -37,7 +37,8 @@ class AbstractLearner(nn.Module, ABC):
         """Yield parcels in the order in which they become available.
 
         The caller may update the named parameters between two parcels. Examples count equally, or by their `importance`,
-        whose mean over the data should be 1.
+        whose mean over the data should be 1. Credit follows from the batch and the `state_dict`: in training mode a rule may
+        move its buffers on (statistics, a count of batches), in evaluation mode it changes nothing.
         """
 
     @abstractmethod

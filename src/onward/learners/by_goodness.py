@@ -64,11 +64,10 @@ def activities(net: LayeredNet, x: Float[Tensor, "n ..."]) -> Iterator[Float[Ten
 def learn(net: LayeredNet, x: Float[Tensor, "n ..."], judge: Judge) -> Iterator[Credit]:
     """Yield a parcel a block, while the rows pass. What a block passes on is its activity before it is updated."""
     for k in range(len(net.blocks)):
-        activity = run(net, k, x)
+        x = run(net, k, x)
         with torch.no_grad():
-            value, blame = judge(k, activity.detach())
-        yield from parcel(net, k, activity, value, blame)
-        x = activity.detach()
+            value, blame = judge(k, x)
+        yield from parcel(net, k, x, value, blame)
 
 
 def run(net: LayeredNet, k: int, x: Float[Tensor, "n ..."]) -> Float[Tensor, "n ..."]:

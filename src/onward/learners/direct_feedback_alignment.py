@@ -31,9 +31,7 @@ class DirectFeedbackAlignment(AbstractLearner):
         feedback: `B_k` of every block, `o n_k`, with `n_k` the numbers in the activity of one example; buffers.
     """
 
-    def __init__(
-        self, net: LayeredNet, loss: Loss | str = losses.cross_entropy, *, feedback: Draw = draw.fan_in
-    ) -> None:
+    def __init__(self, net: LayeredNet, loss: Loss | str = losses.cross_entropy, *, feedback: Draw = draw.fan_in) -> None:
         """Draw the feedback.
 
         Args:

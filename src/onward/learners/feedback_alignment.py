@@ -30,9 +30,7 @@ class FeedbackAlignment(AbstractLearner):
         feedback: what carries blame in the place of the weights of linear and convolutional layers.
     """
 
-    def __init__(
-        self, net: LayeredNet, loss: Loss | str = losses.cross_entropy, *, feedback: Draw = draw.fan_in
-    ) -> None:
+    def __init__(self, net: LayeredNet, loss: Loss | str = losses.cross_entropy, *, feedback: Draw = draw.fan_in) -> None:
         """Draw the feedback.
 
         Args:

@@ -51,7 +51,7 @@ class LayerCollaboration(AbstractLearner):
             classes: how many; left out, the outputs of the net's head.
             threshold: the goodness of all blocks together that parts right from wrong, a neuron.
             strength: what is written at the place of the label; the places of other labels get 0.
-            read: blocks whose goodness predicts, counted from 0; left out, all but the first (of one block, that one).
+            read: blocks whose goodness predicts, counted from 0; left out, all, as they were taught together.
             generator: source of the seed of the wrong labels.
 
         Raises:
@@ -64,7 +64,7 @@ class LayerCollaboration(AbstractLearner):
         labels.check_room(net.shapes[0], classes)
         labelled = Labelled(one_hot(classes, strength, next(net.parameters())), labels.write_over, seed_from(generator))
         self.passes = TwoPasses(labelled, net.shapes[1:], threshold=threshold)
-        self.read = by_goodness.blocks_to_read(net, read, by_goodness.all_but_the_first(net))
+        self.read = by_goodness.blocks_to_read(net, read, range(len(net.blocks)))
 
     def credit(
         self, x: Float[Tensor, "b ..."], y: Tensor, *, importance: Float[Tensor, "b"] | None = None

@@ -99,7 +99,7 @@ class LocalSimilarity(AbstractLearner):
         parts = [self.net.blocks[k], projected.projection_of(self.net, self.projections, k), self.maps[k]]
         own = [[one for one in part.parameters() if one.requires_grad] for part in parts]
         with torch.enable_grad():
-            activity = parts[0](x.detach())
+            activity = parts[0](x)
             reads = activity.detach().requires_grad_()
             scores, compared = parts[1](reads), parts[2](reads)
         with torch.no_grad():

@@ -7,16 +7,18 @@ and the projection (7, 8) while the batch passes, and nothing comes back from la
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
 from onward.kernels import local, losses
 from onward.kernels.losses import Loss
 from onward.learners.base import AbstractLearner, Credit
 from onward.nets import projected, projections
 from onward.nets.layered import LayeredNet
+from onward.nets.modes import evaluating, rests
 from onward.nets.projections import Projection
 from onward.nets.readouts import Readout, last
 from onward.nets.staged import staged
@@ -30,7 +32,8 @@ class MonoForward(AbstractLearner):
     Attributes:
         net: what learns.
         projections: of all blocks but the last.
-        learning: the blocks that learn, counted from 0; the others are run only. All of them at first.
+        learning: the blocks that learn, counted from 0; the others are run only, in evaluation mode, so that neither their
+            weights nor their statistics change. All of them at first.
         readout: how scores are read from the goodness of the blocks, `last` or `total`.
     """
 
@@ -63,22 +66,38 @@ class MonoForward(AbstractLearner):
     def credit(
         self, x: Float[Tensor, "b ..."], y: Tensor, *, importance: Float[Tensor, "b"] | None = None
     ) -> Iterator[Credit]:
-        """Yield a parcel a block. What a block passes on is its activity before it is updated."""
+        """Yield a parcel a block. What a block passes on is its activity before it is updated.
+
+        A block whose weights all have `requires_grad` off runs in evaluation mode, while its projection learns.
+        """
         self.net.check(x)
         for k in range(max(self.learning, default=-1) + 1):
-            block, projection = self.net.blocks[k], projected.projection_of(self.net, self.projections, k)
+            block, projection = self.net.blocks[k], self.projection_of(k)
             if k not in self.learning:
-                with torch.no_grad():
+                with torch.no_grad(), evaluating(block):
                     x = block(x)
                 continue
             named = projected.learning_parameters(self.net, self.projections, k)
             chains = staged(block), staged(projection)
-            if chains[0] is None or chains[1] is None:
-                found = local.by_autograd(block, projection, list(named.values()), x, y, self.loss, importance)
-            else:
-                found = local.closed_form(chains[0], chains[1], x, y, self.loss, importance)
+            with evaluating(block) if rests(block) else nullcontext():
+                if chains[0] is None or chains[1] is None:
+                    found = local.by_autograd(block, projection, list(named.values()), x, y, self.loss, importance)
+                else:
+                    found = local.closed_form(chains[0], chains[1], x, y, self.loss, importance)
             x, value, gradients = found
             yield Credit(value, dict(zip(named, gradients, strict=True)))
+
+    def projection_of(self, block: int) -> nn.Module:
+        """Give the projection of a block, counted from 0; that of the last is the head of the net."""
+        return projected.projection_of(self.net, self.projections, block)
+
+    def truncate(self, blocks: int) -> LayeredNet:
+        """Give a plain net of the first blocks, with the projection of the last of them as its head; the modules are shared.
+
+        Raises:
+            ValueError: not between 1 and the number of blocks.
+        """
+        return self.net.truncate(blocks, self.projection_of(blocks - 1) if 1 <= blocks <= len(self.net.blocks) else None)
 
     def goodness(self, x: Float[Tensor, "b ..."]) -> list[Float[Tensor, "b o"]]:
         """Give the class scores of every block."""

@@ -11,7 +11,7 @@ from functools import partial
 
 import torch
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
 from onward.kernels import labels, losses
 from onward.kernels.goodness import normalise
@@ -19,6 +19,7 @@ from onward.kernels.local import single
 from onward.learners import by_goodness
 from onward.learners.base import AbstractLearner, Credit
 from onward.learners.two_passes import Peers, TwoPasses
+from onward.nets import draw
 from onward.nets.labelled import Labelled, one_hot
 from onward.nets.layered import LayeredNet, seed_from
 
@@ -30,7 +31,7 @@ class OnePassForwardForward(AbstractLearner):
         net: what learns; the head of the net that was given is no part of it.
         passes: labels, threshold and peer normalisation; its buffers count the batches.
         read: the blocks that the softmax reads.
-        readout: the linear map of the softmax, without bias; it starts at zero.
+        readout: the linear map of the softmax, without bias.
     """
 
     def __init__(
@@ -67,8 +68,8 @@ class OnePassForwardForward(AbstractLearner):
         self.passes = TwoPasses(labelled, net.shapes[1:], threshold=threshold, peers=peers)
         self.read = by_goodness.blocks_to_read(net, read, range(len(net.blocks)))
         width = sum(torch.Size(net.shapes[k + 1]).numel() for k in self.read)
-        self.readout = nn.Linear(width, classes, bias=False, device="meta").to_empty(device=like.device).to(like.dtype)
-        nn.init.zeros_(self.readout.weight)
+        drawn = draw.linear(width, classes, bias=False, generator=net.generator(len(net.blocks) - 1))
+        self.readout = drawn.to(like.device, like.dtype)
 
     def credit(
         self, x: Float[Tensor, "b ..."], y: Tensor, *, importance: Float[Tensor, "b"] | None = None
@@ -84,9 +85,9 @@ class OnePassForwardForward(AbstractLearner):
             value, error = self.loss.of_scores(self.readout(features), y, importance)
         yield from by_goodness.learn(self.net, rows.x, partial(self.passes.judge, rows=rows))
         with torch.no_grad():
-            gradient = (error.T @ features).to(self.readout.weight.dtype)
+            gradient = error.T @ features
         if self.readout.weight.requires_grad:
-            yield Credit(value, {"readout.weight": gradient})
+            yield Credit(value, {"readout.weight": gradient.to(self.readout.weight.dtype)})
 
     @torch.no_grad()
     def scores(self, x: Float[Tensor, "b ..."]) -> Float[Tensor, "b o"]:

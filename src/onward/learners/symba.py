@@ -103,5 +103,7 @@ class SymBa(AbstractLearner):
     def _check(self, x: Tensor) -> None:
         room = self.net.shapes[0][0] - self.labelled.codes.shape[1]
         if not x.ndim or not len(x) or math.prod(x.shape[1:]) != room:
-            raise ValueError(f"expected batch x {room} features, to which a pattern is appended, got shape {tuple(x.shape)}")
+            raise ValueError(
+                f"expected batch x {room} features, to which a pattern is appended, got shape {tuple(x.shape)}"
+            )
         self.net.check(self.labelled.neutral(x[:1]))

@@ -64,7 +64,9 @@ class TwoPasses(nn.Module):
         if not threshold > 0:
             raise ValueError(f"the threshold must be above 0, got {threshold}")
         if apart is not None and apart < 1:
-            raise ValueError(f"passes must be at least 1 batch apart, got {apart}; leave `apart` out for both in each batch")
+            raise ValueError(
+                f"passes must be at least 1 batch apart, got {apart}; leave `apart` out for both in each batch"
+            )
         self.labelled, self.threshold, self.peers, self.apart = labelled, threshold, peers, apart
         self.means = nn.Module()
         if peers is not None:

@@ -26,7 +26,7 @@ from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from onward.estimators.base import MeshEstimator
+from onward.estimators.mesh import MeshEstimator
 from onward.estimators.classifier import MeshClassifier
 from onward.estimators.regressor import MeshRegressor
 from onward.tables.parting import held_out

@@ -17,6 +17,7 @@ from torch.overrides import TorchFunctionMode
 from onward.kernels import feedback as kernels
 from onward.nets.draw import Draw
 from onward.nets.layered import LayeredNet, generator_of
+from onward.nets.modes import evaluating
 
 
 class Feedback(nn.Module):
@@ -39,16 +40,22 @@ class Feedback(nn.Module):
             ValueError: a module whose weights are applied in another way.
         """
         super().__init__()
-        parts = {f"blocks.{k}": block for k, block in enumerate(net.blocks)}
-        found = [(k, *one) for k, (name, part) in enumerate(parts.items()) for one in _layers(name, part)]
-        found += [] if net.head is None else [(len(parts), *one) for one in _layers("head", net.head)]
-        self.layers = tuple(name for _, name, _ in found[1:])
-        generators = [generator_of(net.seed, k, "feedback") for k in range(len(parts) + 1)]
-        for number, (k, _, layer) in enumerate(found[1:]):
+        layers = dict(_layers(net))
+        ran = _weights_run(net)
+        for name, layer in layers.items():
+            if id(layer.weight) not in ran:
+                raise ValueError(
+                    f"feedback replaces the weights of functional.linear and conv2d, which {name} is not run by"
+                )
+        first = ran[0] if ran and ran.count(ran[0]) == 1 else None
+        later = {name: layer for name, layer in layers.items() if id(layer.weight) != first}
+        generators = [generator_of(net.seed, k, "feedback") for k in range(len(net.blocks) + 1)]
+        for number, (name, layer) in enumerate(later.items()):
             drawn = layer.weight.detach().cpu().clone()
-            initialise(drawn, drawn[0].numel(), generators[k])
+            block = int(name.split(".")[1]) if name.startswith("blocks.") else len(net.blocks)
+            initialise(drawn, drawn[0].numel(), generators[block])
             self.register_buffer(str(number), drawn.to(layer.weight.device))
-        self._refuse_other_uses(net)
+        self.layers = tuple(later)
 
     @contextmanager
     def used(self, net: nn.Module) -> Iterator[None]:
@@ -57,35 +64,18 @@ class Feedback(nn.Module):
         with _Substitution(dict(zip(map(id, weights), self.buffers(), strict=True))):
             yield
 
-    @torch.no_grad()
-    def _refuse_other_uses(self, net: LayeredNet) -> None:
-        """Run a made-up example, so that a layer that would pass blame through its own weights is found."""
-        like = next(net.parameters())
-        modes = [(module, module.training) for module in net.modules()]
-        weights = {id(net.get_submodule(name).weight): name for name in self.layers}
-        seen = _Substitution({})
-        try:
-            with seen:
-                net.eval()
-                net(torch.zeros(2, *net.shapes[0], dtype=like.dtype, device=like.device))
-        finally:
-            for module, mode in modes:
-                module.training = mode
-        for unseen in weights.keys() - seen.weights:
-            raise ValueError(f"feedback replaces the weights of functional.linear and conv2d, which {weights[unseen]} is not run by")
-
 
 class _Substitution(TorchFunctionMode):
     """Takes the place of linear maps and convolutions by known weights.
 
     Attributes:
-        weights: the ids of all weights that maps ran with.
+        ran: the ids of the weights of all maps, in the order in which they ran.
     """
 
     def __init__(self, feedback: Mapping[int, Tensor]) -> None:
         super().__init__()
         self.feedback = feedback
-        self.weights: set[int] = set()
+        self.ran: list[int] = []
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
@@ -93,7 +83,7 @@ class _Substitution(TorchFunctionMode):
         if substitute is None:
             return func(*args, **kwargs)
         weight = kwargs["weight"] if "weight" in kwargs else args[1]
-        self.weights.add(id(weight))
+        self.ran.append(id(weight))
         if id(weight) not in self.feedback:
             return func(*args, **kwargs)
         return substitute(self.feedback[id(weight)], *args, **kwargs)
@@ -130,8 +120,8 @@ def _pair(size: int | tuple[int, ...]) -> tuple[int, ...]:
     return (size, size) if isinstance(size, int) else tuple(size)
 
 
-def _layers(name: str, part: nn.Module) -> Iterator[tuple[str, nn.Linear | nn.Conv2d]]:
-    for path, module in part.named_modules(prefix=name):
+def _layers(net: LayeredNet) -> Iterator[tuple[str, nn.Linear | nn.Conv2d]]:
+    for path, module in net.named_modules():
         if isinstance(module, nn.Linear | nn.Conv2d):
             yield path, module
         elif not isinstance(module, nn.LayerNorm | nn.RMSNorm):
@@ -141,3 +131,13 @@ def _layers(name: str, part: nn.Module) -> Iterator[tuple[str, nn.Linear | nn.Co
                         f"feedback stands in for nn.Linear and nn.Conv2d, got {type(module).__name__} with {path}.{own} "
                         f"of shape {list(parameter.shape)}"
                     )
+
+
+@torch.no_grad()
+def _weights_run(net: LayeredNet) -> list[int]:
+    """Run made-up examples, so that a layer that would pass blame through its own weights is found."""
+    like = next(net.parameters())
+    seen = _Substitution({})
+    with seen, evaluating(net):
+        net(torch.zeros(2, *net.shapes[0], dtype=like.dtype, device=like.device))
+    return seen.ran

@@ -51,7 +51,10 @@ class Labelled(nn.Module):
     def check(self, x: Tensor, y: Tensor) -> None:
         """Refuse targets that are not one class number an example: `ValueError`."""
         if y.is_floating_point():
-            raise ValueError(f"a rule that puts labels into its inputs takes class numbers (int64), got targets of {y.dtype}")
+            raise ValueError(
+                f"a rule that puts labels into its inputs takes class numbers (int64), got targets of {y.dtype}"
+            )
+        losses.cross_entropy.check_shape(y, (len(x), self.classes), 0)
         losses.cross_entropy.check_target(y, (len(x), self.classes))
 
     def count(self) -> int:
@@ -81,18 +84,12 @@ class Labelled(nn.Module):
             yield self.place(x.repeat_interleave(len(codes), 0), codes.repeat(len(x), 1))
 
 
-def one_hot(classes: int, strength: float = 1.0, like: Tensor | None = None) -> Float[Tensor, "classes classes"]:
+def one_hot(classes: int, strength: float, like: Tensor) -> Float[Tensor, "classes classes"]:
     """Give codes that are `strength` at the label and 0 elsewhere, of the dtype and on the device of a tensor."""
-    return strength * torch.eye(classes, **_like(like))
+    return strength * torch.eye(classes, dtype=like.dtype, device=like.device)
 
 
-def patterns(
-    classes: int, length: int, generator: torch.Generator, like: Tensor | None = None
-) -> Float[Tensor, "classes length"]:
-    """Draw codes: a fixed pattern a class, of independent standard normal numbers."""
+def patterns(classes: int, length: int, generator: torch.Generator, like: Tensor) -> Float[Tensor, "classes length"]:
+    """Draw codes: a fixed pattern a class, of independent standard normal numbers, alike in every dtype."""
     drawn = torch.randn(classes, length, generator=generator, dtype=torch.float64)
-    return drawn.to(**_like(like))
-
-
-def _like(tensor: Tensor | None) -> dict[str, torch.dtype | torch.device]:
-    return {} if tensor is None else {"dtype": tensor.dtype, "device": tensor.device}
+    return drawn.to(like.device, like.dtype)

@@ -53,9 +53,7 @@ def read(
     return single(net(x)) if readout is last else readout(goodness(net, early, x))
 
 
-def learning_parameters(
-    net: LayeredNet, early: Sequence[nn.Module] | nn.ModuleList, block: int
-) -> dict[str, nn.Parameter]:
+def learning_parameters(net: LayeredNet, early: Sequence[nn.Module] | nn.ModuleList, block: int) -> dict[str, nn.Parameter]:
     """Give the parameters of a block and its projection that learn, in the order of the modules.
 
     They are named as in a learner that holds the net as `net` and the early projections as `projections`.

@@ -15,10 +15,12 @@ from onward.kernels.local import Link
 
 def staged(module: nn.Module) -> tuple[Link, ...] | None:
     """Give the chain of a module, or None if a part of it has no closed form here. Parameters are shared."""
+    if _hooked(module):
+        return None
     if type(module) is nn.Sequential:
         parts = [staged(part) for part in module]
         return None if any(part is None for part in parts) else tuple(link for part in parts for link in part or ())
-    link = None if _hooked(module) else _link(module)
+    link = _link(module)
     return None if link is None else (link,)
 
 

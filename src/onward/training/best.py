@@ -14,7 +14,7 @@ class Best:
     """Keeps the weights of the epoch with the lowest loss; a net stops after `patience` epochs without a lower one."""
 
     def __init__(self, parameters: Mapping[str, Tensor], nets: tuple[int, ...], patience: int) -> None:
-        """Watch parameters; the first weights are kept until an epoch has been seen."""
+        """Watch parameters and persistent buffers; the first are kept until an epoch has been seen."""
         self.parameters = parameters
         self.kept = {name: parameter.detach().clone() for name, parameter in parameters.items()}
         self.loss: Float[Tensor, "*nets"] = torch.full(nets, torch.inf, dtype=torch.float64)
@@ -34,7 +34,7 @@ class Best:
         self.loss = torch.where(better, loss, self.loss)
         self.since = torch.where(better, 0, self.since + 1)
         for name, parameter in self.parameters.items():
-            which = better.view(*better.shape, *[1] * (parameter.ndim - better.ndim)).to(parameter.device)
+            which = better.view((*better.shape, *[1] * (parameter.ndim - better.ndim))).to(parameter.device)
             self.kept[name] = torch.where(which, parameter, self.kept[name])
 
     @torch.no_grad()

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import torch
-
 from onward.learners.base import AbstractLearner
 from onward.learners.mono_forward import MonoForward
-from onward.nets.readouts import last, total
-from onward.training.data import Dataset, Split
-from onward.training.metrics import accuracy
+from onward.training.data import Dataset
+from onward.training.transparency import judge_blocks
 
 
-@torch.no_grad()
 def each_block(learner: AbstractLearner, data: Dataset) -> dict[str, float]:
     """Measure the accuracy of every block, and of both ways of predicting, on validation and test data.
 
@@ -23,13 +19,8 @@ def each_block(learner: AbstractLearner, data: Dataset) -> dict[str, float]:
     found = {}
     for part, split in (("validation", data.validation), ("test", data.test)):
         if split is not None:
-            goodness = _goodness(learner, split)
-            ways = {f"block_{k}": scores for k, scores in enumerate(goodness, 1)}
-            ways |= {"last": last(goodness), "total": total(goodness)}
-            found |= {f"{part}_accuracy_{way}": accuracy(scores, split.y).item() for way, scores in ways.items()}
+            judged = judge_blocks(learner, split)
+            ways = {f"block_{k}": one for k, one in enumerate(judged.blocks, 1)}
+            ways |= {"last": judged.last, "total": judged.total}
+            found |= {f"{part}_accuracy_{way}": one.accuracy for way, one in ways.items() if one.accuracy is not None}
     return found
-
-
-def _goodness(learner: MonoForward, split: Split) -> list[torch.Tensor]:
-    parts = [learner.goodness(x) for x in split.x.split(2000)]
-    return [torch.cat(block) for block in zip(*parts, strict=True)]

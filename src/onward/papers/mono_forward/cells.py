@@ -19,8 +19,10 @@ from onward.experiments.layers import train_layers, tune
 from onward.experiments.spec import Experiment
 from onward.learners.backprop import Backprop
 from onward.learners.base import AbstractLearner
+from onward.learners.deep_supervision import DeepSupervision
 from onward.learners.direct_feedback_alignment import DirectFeedbackAlignment
 from onward.learners.feedback_alignment import FeedbackAlignment
+from onward.learners.joint import Joint
 from onward.learners.mono_forward import MonoForward
 from onward.nets.builders import cnn, mlp
 from onward.nets.layered import LayeredNet
@@ -62,6 +64,8 @@ RULES: dict[str, Callable[[LayeredNet], AbstractLearner]] = {
     "mf": MonoForward,
     "fa": FeedbackAlignment,
     "dfa": DirectFeedbackAlignment,
+    "ds": DeepSupervision,
+    "joint": Joint,
 }
 
 

@@ -1,0 +1,103 @@
+"""Table 6: Mono-Forward against BP beyond pictures, on a table and on texts.
+
+The paper's nets and numbers are lost. Santander's transactions are a closed competition's and not public; scikit-learn's wines
+stand in their place, labelled so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import torch
+
+from onward.datasets.small import breast_cancer, wine
+from onward.datasets.texts import imdb_tfidf
+from onward.experiments.layers import choose_layers
+from onward.experiments.spec import Experiment
+from onward.experiments.statistics import mean, values
+from onward.learners.backprop import Backprop
+from onward.learners.mono_forward import MonoForward
+from onward.nets.builders import mlp
+from onward.papers.mono_forward.blocks import each_block
+from onward.papers.mono_forward.words import READINGS, against, judged, percent, points
+from onward.reports.artefact import Artefact, Element, Results, Table, Text
+from onward.training.data import Dataset
+from onward.training.fit import Recipe
+
+RATES = {"breast-cancer": (0.0003, 0.001, 0.003), "imdb": (0.0001, 0.0003, 0.001), "wine": (0.0003, 0.001, 0.003)}
+SEEDS = 5
+RULES: dict[str, Callable[..., Any]] = {"bp": Backprop, "mf": MonoForward}
+DATA: dict[str, tuple[str, Callable[[int], Dataset], tuple[int, ...], tuple[int, ...], int, int, int]] = {
+    "breast-cancer": ("Breast Cancer Wisconsin (569 tumours)", breast_cancer, (30,), (100, 100), 2, 40, 32),
+    "imdb": ("IMDB (TF-IDF of 5,000 words)", partial(imdb_tfidf, vocabulary=5000), (5000,), (500, 500), 2, 4, 128),
+    "wine": ("wines (178), *in place of Santander's transactions*", wine, (13,), (100, 100), 3, 40, 32),
+}
+
+
+def recipes(rates: Sequence[float], epochs: int, batch: int) -> tuple[Recipe, ...]:
+    """Adam with cosine decay at three rates; products in bfloat16."""
+    decay = partial(torch.optim.lr_scheduler.CosineAnnealingLR, T_max=epochs)
+    return tuple(
+        Recipe(partial(torch.optim.Adam, lr=rate, fused=True), epochs, batch, schedule=decay, products=torch.bfloat16)
+        for rate in rates
+    )
+
+
+def _experiment(name: str, rule: str) -> Experiment:
+    _, data, features, widths, classes, epochs, batch = DATA[name]
+    trial = partial(
+        choose_layers,
+        data=data,
+        net=partial(mlp, features, widths, classes),
+        rule=RULES[rule],
+        recipes=recipes(RATES[name], epochs, batch),
+        also=each_block if rule == "mf" else None,
+    )
+    return Experiment(f"mf/table-6/{name}/{rule}", trial, seeds=SEEDS, together=1)
+
+
+EXPERIMENTS = {(name, rule): _experiment(name, rule) for name in DATA for rule in RULES}
+
+
+def render(results: Results) -> list[Element]:
+    """Show both rules on every set, and their paired difference."""
+    found = {key: results[experiment.name] for key, experiment in EXPERIMENTS.items()}
+    rows, told = [], []
+    for name, (title, _, _, widths, _, epochs, _) in DATA.items():
+        ours, theirs = found[name, "mf"], found[name, "bp"]
+        if not ours or not theirs:
+            continue
+        for way, words in READINGS.items():
+            metric = f"test_accuracy_{way}"
+            rows.append(
+                [
+                    title,
+                    f"Mono-Forward, {words}",
+                    percent(mean(values(ours, metric))),
+                    points(against(ours, theirs, metric)),
+                ]
+            )
+        rows.append([title, "BP", percent(mean(values(theirs, "test_accuracy"))), ""])
+        told.append(
+            f"{title} ({' x '.join(map(str, widths))}, {epochs} passes): {judged(against(ours, theirs, 'test_accuracy_last'))}"
+        )
+    return [
+        Text(
+            f"{SEEDS} seeds: stratified parts (IMDB: its own test part), Adam with cosine decay, one of three learning rates "
+            f"chosen for every seed and rule by validation accuracy. The paper's networks and numbers for this table are lost, and "
+            f"its third set, Santander's transactions, is not public; the wines say nothing about it."
+        ),
+        Table("Test accuracy in per cent: mean ± 95 %.", ["data", "rule", "onward", "minus BP, paired"], rows),
+        Text("Mono-Forward by its last block: " + "; ".join(told) + "."),
+    ]
+
+
+ARTEFACT = Artefact(
+    "table-6",
+    "Mono-Forward beside BP on a table and on texts",
+    "Mono-Forward, table 6",
+    tuple(EXPERIMENTS.values()),
+    render,
+)
