@@ -24,6 +24,17 @@ def test_the_example_runs_and_learns() -> None:
     assert float(accuracy[1]) > 0.9
 
 
+def test_the_example_of_layers_learns_and_keeps_fewer_bytes() -> None:
+    code = re.search(r"## Layers that learn alone\n\n```python\n(.*?)```", README, re.DOTALL)
+    assert code is not None
+    done = subprocess.run([sys.executable, "-c", code[1]], capture_output=True, text=True, check=True)
+    found = re.findall(r"(\w+): ([\d.]+) of the test digits, ([\d,]+) bytes", done.stdout)
+    assert [name for name, _, _ in found] == ["MonoForward", "Backprop"]
+    assert all(float(right) > 0.95 for _, right, _ in found)
+    ours, theirs = (int(kept.replace(",", "")) for _, _, kept in found)
+    assert ours < theirs
+
+
 def test_the_example_with_scikit_learn_runs(tmp_path: Path) -> None:
     code = re.search(r"## With scikit-learn\n\n```python\n(.*?)```", README, re.DOTALL)
     assert code is not None

@@ -1,12 +1,12 @@
 """What is fetched is whole and has the known hash, or it is not there; what goes wrong is one sentence."""
 
 import hashlib
-import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+import pooch
 import pytest
 import rich.console
 
@@ -40,14 +40,16 @@ def test_what_is_not_here_is_fetched_once(official: Host, cache: Path) -> None:
 
 
 def test_nothing_is_said_of_a_transfer_but_to_a_terminal(
-    official: Host, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+    official: Host, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with caplog.at_level(logging.INFO, logger="pooch"):
-        mnist(0, validation=10)
-        assert logging.getLogger("pooch").level == logging.INFO
+    logger, handled = pooch.get_logger(), []
+    before = logger.level
+    monkeypatch.setattr(logger, "handle", handled.append)
+    mnist(0, validation=10)
     said = capfd.readouterr()
     assert said.out == said.err == ""
-    assert caplog.records == []
+    assert handled == []
+    assert logger.level == before
 
 
 def test_a_terminal_sees_a_bar(official: Host, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from onward.estimators import (
@@ -13,8 +14,8 @@ from onward.estimators import (
     MonoForwardRegressor,
 )
 
-WHOLE: Any = {"hidden_layer_sizes": (6, 5), "batch_size": 1000, "learning_rate_init": 0.05, "max_iter": 30}
-STOPPING: Any = {**WHOLE, "batch_size": 20, "early_stopping": True}
+WHOLE: Any = {"hidden_layer_sizes": (6, 5), "batch_size": 1000, "learning_rate_init": 0.1, "max_iter": 12}
+STOPPING: Any = {**WHOLE, "batch_size": 50, "early_stopping": True}
 SETTINGS = [
     MeshClassifier(hidden=2, max_iter=15),
     MeshRegressor(hidden=2, max_iter=15),
@@ -22,9 +23,13 @@ SETTINGS = [
     MeshRegressor(hidden=2, solver="adam", max_iter=30, batch_size=100, learning_rate=0.05, early_stopping=True, starts=2),
     MonoForwardClassifier(**WHOLE),
     MonoForwardRegressor(**WHOLE),
+]
+MORE = [
+    MonoForwardClassifier(**WHOLE),
     MonoForwardClassifier(**STOPPING, readout="total"),
     MonoForwardRegressor(**STOPPING, readout="mean", projection="two_layer"),
     LayeredClassifier("dfa", **WHOLE),
+    LayeredClassifier("ff", **WHOLE),
     LayeredRegressor("bp", **WHOLE),
 ]
 
@@ -39,4 +44,12 @@ def failures(estimator: Any) -> dict[str, str]:
 
 @parametrize_with_checks(SETTINGS, expected_failed_checks=failures)
 def test_conventions(estimator: Any, check: Any) -> None:
+    if isinstance(estimator, MonoForwardClassifier) and check.func.__name__ == "check_class_weight_classifiers":
+        pytest.skip("it sets a thousand epochs; the slow tests have it")
+    check(estimator)
+
+
+@pytest.mark.slow
+@parametrize_with_checks(MORE, expected_failed_checks=failures)
+def test_conventions_of_more_settings(estimator: Any, check: Any) -> None:
     check(estimator)

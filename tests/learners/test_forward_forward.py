@@ -181,6 +181,17 @@ def test_passes_apart_are_right_labels_then_wrong_ones_for_as_many_batches() -> 
     torch.testing.assert_close(both.loss, rising + falling)
 
 
+def test_batches_of_wrong_labels_alone_leave_peer_normalisation_out() -> None:
+    x, y = batch()
+    plain, learner = ForwardForward(net((9,)), apart=1), ForwardForward(net((9,)), apart=1, peers=Peers())
+    (rising, falling), (_, expected) = ([next(one.credit(x, y)) for _ in range(2)] for one in (learner, plain))
+    means = learner.passes.means.get_buffer("0").clone()
+    assert rising.loss > next(ForwardForward(net((9,)), apart=1).credit(x, y)).loss
+    assert torch.equal(falling.loss, expected.loss)
+    next(learner.credit(x, y))
+    torch.testing.assert_close(learner.passes.means.get_buffer("0"), 1.9 * means)  # 0.9 of it stays, as much comes
+
+
 @pytest.mark.parametrize("kind", ["plain", "peers", "apart", "one pass"])
 def test_a_run_that_is_taken_up_again_ends_bitwise_as_if_it_had_not_been_left(kind: str) -> None:
     def run(seed: int) -> Training:

@@ -15,6 +15,7 @@ from rich.table import Table
 from onward.experiments import run as running
 from onward.experiments.result import Result
 from onward.experiments.spec import Experiment
+from onward.learners.by_name import RULES
 from onward.naming import suggest
 from onward.papers.registry import ARTEFACTS, find
 from onward.reports import page
@@ -141,12 +142,21 @@ def compare(
     task: Task = None,
     drop: Drop = None,
     missing: Missing = "impute",
+    rule: Annotated[
+        list[str] | None,
+        typer.Option(metavar="RULE", help=f"Also a layered net taught so: {', '.join(RULES)}; may be repeated."),
+    ] = None,
+    layers: Annotated[
+        str | None, typer.Option(metavar="64,64", help="Neurons of the blocks that rules teach; 64,64 if left out.")
+    ] = None,
     force: Force = False,
 ) -> None:
-    """Tune meshes by three solvers, a cascade and their rivals on a table, all alike, and write a page about it."""
+    """Tune meshes, layered nets by any rule and their rivals on a table, all alike, and write a page about it."""
     from onward.cli import comparing
 
-    asked = comparing.Comparison(data, target, to, splits, seed, hidden, task, drop or (), missing, force)
+    asked = comparing.Comparison(
+        data, target, to, splits, seed, hidden, task, drop or (), missing, force, rule or (), layers
+    )
     comparing.compare(asked, console)
 
 
@@ -177,7 +187,7 @@ def demo(
     to: Annotated[Path, typer.Option("--to", help="Folder of the page.")] = Path("onward-demo"),
     seed: Annotated[int, typer.Option(help="Seed of data, weights and order.")] = 0,
 ) -> None:
-    """Train meshes forward-only on Iris and spirals, check their gradients, and write a page about it."""
+    """Train meshes forward-only and a perceptron block by block, check and compare them, and write a page about it."""
     from onward.cli.demo import demonstrate
 
     path = demonstrate(to, seed, console)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from rich.console import Console
 
 from onward.cli import shown
-from onward.models.rivals import Parted
+from onward.models.parted import Parted
 from onward.tables.columns import Numeric
 from onward.tables.schema import Schema
 from onward.tables.table import Table

@@ -18,7 +18,7 @@ from onward.exports import by_suffix
 from onward.exports.c_source import to_c
 from onward.files import atomic
 from onward.models.file import Model
-from onward.models.rivals import METRICS
+from onward.models.scores import METRICS
 from onward.models.table_model import TableModel
 from onward.nets.mesh import MeshNet
 from onward.reports import drawings

@@ -22,8 +22,10 @@ from onward import models
 from onward.cli import columns, files, shown, structures
 from onward.cli.exporting import FORMS, export_model
 from onward.files import atomic
-from onward.models import rivals
-from onward.models.rivals import METRICS, Judged, Parted
+from onward.models import judging, rivals
+from onward.models.judging import Judged
+from onward.models.parted import Parted, part
+from onward.models.scores import METRICS, NUMBERS, class_scores, number_scores
 from onward.models.table_model import TableModel
 from onward.tables.columns import Numeric
 from onward.tables.reading import read_csv
@@ -76,7 +78,7 @@ def train(asked: Training, console: Console) -> Path:
         files.check(target, force=asked.force, sources=[asked.data])
     table = read_csv(asked.data)
     target = recognise(table, asked.target, task=asked.task)
-    parted = rivals.part(table, target, held=asked.held_out, seed=asked.seed, missing=asked.missing, drop=asked.drop)
+    parted = part(table, target, held=asked.held_out, seed=asked.seed, missing=asked.missing, drop=asked.drop)
     features, outputs = len(parted.schema.feature_names), outputs_of(target)
     edges = structures.edges(asked.kind, asked.hidden, asked.solver, features=features, outputs=outputs)
     columns.describe(table, parted, console)
@@ -105,7 +107,7 @@ def train(asked: Training, console: Console) -> Path:
             rivals.baseline(task),
         ]
     judged = shown.one_by_one(
-        contestants, lambda one: rivals.judge(one, parted, seed=asked.seed), lambda one: one.name, console
+        contestants, lambda one: judging.judge(one, parted, seed=asked.seed), lambda one: one.name, console
     )
     print_scores(task, judged, console)
     shown.say(console, _verdict(asked, task, parted, judged, tuned=tuned))
@@ -189,8 +191,8 @@ def _can_be_tuned(asked: Training, parted: Parted) -> bool:
     """Whether penalties are to be chosen by folds of the training rows, and every class has a row for each fold."""
     if asked.penalty is not None:
         return False
-    rarest = len(parted.train_y) if parted.schema.target.task == rivals.NUMBERS else int(np.bincount(parted.train_y).min())
-    return rarest >= rivals.FOLDS
+    rarest = len(parted.train_y) if parted.schema.target.task == NUMBERS else int(np.bincount(parted.train_y).min())
+    return rarest >= judging.FOLDS
 
 
 def _verdict(asked: Training, task: str, parted: Parted, judged: Sequence[Judged], *, tuned: bool) -> str:
@@ -198,7 +200,7 @@ def _verdict(asked: Training, task: str, parted: Parted, judged: Sequence[Judged
     train, test = len(parted.train_y), len(parted.test_y)
     words = f"Learned from {train} rows, judged on the other {test}."
     if asked.with_rivals:
-        how = f"penalties chosen alike by {rivals.FOLDS} folds of the training rows" if tuned else "nothing tuned"
+        how = f"penalties chosen alike by {judging.FOLDS} folds of the training rows" if tuned else "nothing tuned"
         words = (
             f"All learned from the same {train} rows, {how}, and are judged on the other {test}: one split. "
             f"`onward compare` takes several, and other solvers. Seconds are of one training."
@@ -244,9 +246,9 @@ def _scored(model: TableModel, table: Table, predicted: Any) -> str:
         return f"Not scored: {error}."
     if isinstance(target, ClassTarget):
         found = [np.asarray(predicted[f"probability of {name}"])[rows] for name in target.classes]
-        scores = rivals.class_scores(true, np.stack(found, 1))
+        scores = class_scores(true, np.stack(found, 1))
     else:
-        scores = rivals.number_scores(true, np.asarray(predicted[target.name])[rows])
+        scores = number_scores(true, np.asarray(predicted[target.name])[rows])
     counted = f"{len(rows)} rows" if len(rows) == table.rows else f"the {len(rows)} of {table.rows} rows that have a target"
     return f"On {counted}: " + ", ".join(f"{metric} {shown.number(value)}" for metric, value in scores.items())
 

@@ -6,9 +6,9 @@ stand in their place, labelled so.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import torch
 
@@ -18,21 +18,55 @@ from onward.experiments.layers import choose_layers
 from onward.experiments.spec import Experiment
 from onward.experiments.statistics import mean, values
 from onward.learners.backprop import Backprop
+from onward.learners.base import AbstractLearner
 from onward.learners.mono_forward import MonoForward
 from onward.nets.builders import mlp
+from onward.nets.layered import LayeredNet
 from onward.papers.mono_forward.blocks import each_block
 from onward.papers.mono_forward.words import READINGS, against, judged, percent, points
 from onward.reports.artefact import Artefact, Element, Results, Table, Text
 from onward.training.data import Dataset
 from onward.training.fit import Recipe
 
-RATES = {"breast-cancer": (0.0003, 0.001, 0.003), "imdb": (0.0001, 0.0003, 0.001), "wine": (0.0003, 0.001, 0.003)}
 SEEDS = 5
-RULES: dict[str, Callable[..., Any]] = {"bp": Backprop, "mf": MonoForward}
-DATA: dict[str, tuple[str, Callable[[int], Dataset], tuple[int, ...], tuple[int, ...], int, int, int]] = {
-    "breast-cancer": ("Breast Cancer Wisconsin (569 tumours)", breast_cancer, (30,), (100, 100), 2, 40, 32),
-    "imdb": ("IMDB (TF-IDF of 5,000 words)", partial(imdb_tfidf, vocabulary=5000), (5000,), (500, 500), 2, 4, 128),
-    "wine": ("wines (178), *in place of Santander's transactions*", wine, (13,), (100, 100), 3, 40, 32),
+RULES: dict[str, Callable[[LayeredNet], AbstractLearner]] = {"bp": Backprop, "mf": MonoForward}
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Data, the perceptron that learns it, and how long.
+
+    Attributes:
+        title: what the table calls it.
+        data: makes the data of a seed.
+        features: of an example.
+        width: of both hidden layers.
+        classes: how many.
+        epochs: passes.
+        batch: examples a step.
+        rates: learning rates to choose among.
+    """
+
+    title: str
+    data: Callable[[int], Dataset]
+    features: int
+    width: int
+    classes: int
+    epochs: int
+    batch: int
+    rates: tuple[float, ...]
+
+
+PROBLEMS = {
+    "breast-cancer": Problem(
+        "Breast Cancer Wisconsin (569 tumours)", breast_cancer, 30, 100, 2, 40, 32, (0.0003, 0.001, 0.003)
+    ),
+    "imdb": Problem(
+        "IMDB (TF-IDF of 5,000 words)", partial(imdb_tfidf, vocabulary=5000), 5000, 500, 2, 4, 128, (0.0001, 0.0003, 0.001)
+    ),
+    "wine": Problem(
+        "wines (178), *in place of Santander's transactions*", wine, 13, 100, 3, 40, 32, (0.0003, 0.001, 0.003)
+    ),
 }
 
 
@@ -46,26 +80,26 @@ def recipes(rates: Sequence[float], epochs: int, batch: int) -> tuple[Recipe, ..
 
 
 def _experiment(name: str, rule: str) -> Experiment:
-    _, data, features, widths, classes, epochs, batch = DATA[name]
+    problem = PROBLEMS[name]
     trial = partial(
         choose_layers,
-        data=data,
-        net=partial(mlp, features, widths, classes),
+        data=problem.data,
+        net=partial(mlp, problem.features, (problem.width, problem.width), problem.classes),
         rule=RULES[rule],
-        recipes=recipes(RATES[name], epochs, batch),
+        recipes=recipes(problem.rates, problem.epochs, problem.batch),
         also=each_block if rule == "mf" else None,
     )
     return Experiment(f"mf/table-6/{name}/{rule}", trial, seeds=SEEDS, together=1)
 
 
-EXPERIMENTS = {(name, rule): _experiment(name, rule) for name in DATA for rule in RULES}
+EXPERIMENTS = {(name, rule): _experiment(name, rule) for name in PROBLEMS for rule in RULES}
 
 
 def render(results: Results) -> list[Element]:
     """Show both rules on every set, and their paired difference."""
     found = {key: results[experiment.name] for key, experiment in EXPERIMENTS.items()}
     rows, told = [], []
-    for name, (title, _, _, widths, _, epochs, _) in DATA.items():
+    for name, problem in PROBLEMS.items():
         ours, theirs = found[name, "mf"], found[name, "bp"]
         if not ours or not theirs:
             continue
@@ -73,15 +107,15 @@ def render(results: Results) -> list[Element]:
             metric = f"test_accuracy_{way}"
             rows.append(
                 [
-                    title,
+                    problem.title,
                     f"Mono-Forward, {words}",
                     percent(mean(values(ours, metric))),
                     points(against(ours, theirs, metric)),
                 ]
             )
-        rows.append([title, "BP", percent(mean(values(theirs, "test_accuracy"))), ""])
+        rows.append([problem.title, "BP", percent(mean(values(theirs, "test_accuracy"))), ""])
         told.append(
-            f"{title} ({' x '.join(map(str, widths))}, {epochs} passes): {judged(against(ours, theirs, 'test_accuracy_last'))}"
+            f"{problem.title} (2 x {problem.width}, {problem.epochs} passes): {judged(against(ours, theirs, 'test_accuracy_last'))}"
         )
     return [
         Text(

@@ -1,0 +1,154 @@
+"""The trials of plugging: a block that is added and trained alone, and classes that come later."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+
+import torch
+
+from onward.experiments.layers import trained
+from onward.experiments.spec import Outcome, Progress
+from onward.experiments.trials import order
+from onward.learners.backprop import Backprop
+from onward.learners.base import AbstractLearner
+from onward.learners.mono_forward import MonoForward
+from onward.learners.plugging import add, with_classes
+from onward.nets.growing import grown
+from onward.nets.layered import LayeredNet
+from onward.papers.mono_forward.blocks import each_block
+from onward.training.block_by_block import fit_blocks
+from onward.training.classes import accuracy_on, of_classes
+from onward.training.data import Dataset
+from onward.training.fit import Epoch, Recipe, fit
+
+
+def add_a_block(
+    seeds: Sequence[int],
+    progress: Progress,
+    *,
+    data: Callable[[int], Dataset],
+    net: Callable[..., LayeredNet],
+    widths: tuple[int, ...],
+    outputs: int,
+    recipe: Recipe,
+) -> list[Outcome]:
+    """Train a net without its last block, add that and train it alone; beside it the whole net, trained at once.
+
+    Args:
+        seeds: one after another.
+        progress: told the part that is done.
+        data: makes the data of a seed.
+        net: makes a net of `widths`, `outputs` and a `generator`.
+        widths: of all blocks.
+        outputs: classes.
+        recipe: of each of the three trainings.
+    """
+
+    def make(seed: int, depth: int) -> LayeredNet:
+        return net(widths=widths[:depth], outputs=outputs, generator=torch.Generator().manual_seed(seed))
+
+    outcomes, early = [], len(widths) - 1
+    for done, seed in enumerate(seeds):
+        parts = data(seed)
+        short, whole = MonoForward(make(seed, early)), MonoForward(make(seed, len(widths)))
+        trained(short, parts, recipe, seed, _told(progress, 3 * done, 3 * len(seeds), recipe))
+        before = _copied(short)
+        longer = add(short, make(seed, len(widths)).blocks[-1])
+        for epoch in fit_blocks(longer, {early}, parts, recipe, generator=order(seed)):
+            progress((3 * done + 1 + epoch.number / recipe.epochs) / (3 * len(seeds)))
+        trained(whole, parts, recipe, seed, _told(progress, 3 * done + 2, 3 * len(seeds), recipe))
+        metrics: dict[str, float | int] = {"changed_weights": _differing(before, longer)}
+        metrics["weights_unlike_whole"] = _differing(before, whole)
+        metrics["weights"] = sum(weight.numel() for weight in before.values())
+        with recipe.autocast(parts.train.x.device):
+            for name, learner in (("short", short), ("added", longer), ("whole", whole)):
+                metrics |= {f"{name}_{metric}": value for metric, value in each_block(learner, parts).items()}
+        outcomes.append(Outcome(metrics, {}))
+    return outcomes
+
+
+def _copied(learner: MonoForward) -> dict[str, torch.Tensor]:
+    """The weights of all blocks, named as in any learner of the same first blocks."""
+    return {name: weight.detach().clone() for name, weight in learner.net.blocks.named_parameters()}
+
+
+def _differing(weights: dict[str, torch.Tensor], learner: MonoForward) -> int:
+    """Count the weights of a learner's first blocks that are not, bitwise, those of another."""
+    own = dict(learner.net.blocks.named_parameters())
+    return sum(int((own[name] != weight).sum()) for name, weight in weights.items())
+
+
+ARMS = {
+    "mf_all": "Mono-Forward, all blocks, all classes",
+    "mf_last": "Mono-Forward, the last block alone, all classes",
+    "mf_new": "Mono-Forward, all blocks, the new classes alone",
+    "bp_all": "BP, all classes",
+    "bp_new": "BP, the new classes alone",
+}
+
+
+def learn_new_classes(
+    seeds: Sequence[int],
+    progress: Progress,
+    *,
+    data: Callable[[int], Dataset],
+    net: Callable[..., LayeredNet],
+    widths: tuple[int, ...],
+    later: tuple[int, ...],
+    classes: int,
+    first: Recipe,
+    again: Recipe,
+) -> list[Outcome]:
+    """Train on some classes, grow by the others with rows of zeros, train again; old and new classes are judged apart.
+
+    Arguments are those of `add_a_block`; `later` are the classes that come later, the last ones of `classes`.
+    """
+    outcomes, old = [], range(classes - len(later))
+    for done, seed in enumerate(seeds):
+        parts = data(seed)
+        metrics: dict[str, float | int] = {}
+        taught: dict[str, AbstractLearner] = {}
+        for name, rule in {"mf": MonoForward, "bp": Backprop}.items():
+            made = net(widths=widths, outputs=len(old), generator=torch.Generator().manual_seed(seed))
+            taught[name] = rule(made)
+            _run(taught[name], _only(parts, old), first, seed)
+        for number, name in enumerate(ARMS):
+            learner = copy.deepcopy(taught[name[:2]])
+            metrics[f"{name}_before"] = accuracy_on(learner, parts.test, old)
+            learner = _grown(learner, classes)
+            metrics[f"{name}_grown"] = accuracy_on(learner, parts.test, old)
+            if name.endswith("last"):
+                assert isinstance(learner, MonoForward)  # noqa: S101
+                learner.learning = frozenset({len(widths) - 1})
+            _run(learner, _only(parts, later) if name.endswith("new") else parts, again, seed)
+            metrics[f"{name}_old"] = accuracy_on(learner, parts.test, old)
+            metrics[f"{name}_new"] = accuracy_on(learner, parts.test, later)
+            progress((done + (number + 1) / len(ARMS)) / len(seeds))
+        outcomes.append(Outcome(metrics, {}))
+    return outcomes
+
+
+def _grown(learner: AbstractLearner, classes: int) -> AbstractLearner:
+    if isinstance(learner, MonoForward):
+        return with_classes(learner, classes)
+    net = learner.net
+    assert isinstance(net, LayeredNet)  # noqa: S101
+    assert net.head is not None  # noqa: S101
+    return Backprop(net.truncate(len(net.blocks), grown(net.head, classes)))
+
+
+def _only(data: Dataset, classes: Iterable[int]) -> Dataset:
+    """The data of some classes; without validation, since nothing is chosen here."""
+    wanted = list(classes)
+    return replace(data, train=of_classes(data.train, wanted), test=of_classes(data.test, wanted), validation=None)
+
+
+def _run(learner: AbstractLearner, data: Dataset, recipe: Recipe, seed: int) -> None:
+    for _ in fit(learner, replace(data, validation=None), recipe, generator=order(seed)):
+        pass
+
+
+def _told(progress: Progress, before: int, of: int, recipe: Recipe) -> Callable[[Epoch], None]:
+    return lambda epoch: progress((before + epoch.number / recipe.epochs) / of)
