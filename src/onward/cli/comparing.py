@@ -9,25 +9,23 @@ from pathlib import Path
 import torch
 from rich.console import Console
 
-from onward.cli import columns, files, shown, structures
+from onward.cli import columns, files, ruled, shown, structures
 from onward.cli.tables import outputs_of
 from onward.experiments.statistics import Mean, mean
-from onward.learners.by_name import RULES, Rule, rule
+from onward.learners.by_name import Rule
 from onward.models import judging, rivals
 from onward.models.judging import Judged
 from onward.models.parted import part
 from onward.models.rivals import Contestant
-from onward.models.scores import CLASSES, METRICS
+from onward.models.scores import METRICS
 from onward.reports import figures, page
 from onward.reports.artefact import Picture, Table
 from onward.tables.reading import read_csv
-from onward.tables.targets import Target, recognise
+from onward.tables.targets import recognise
 
 HELD_OUT = 0.2
 RAREST = 5  # rows of a class: one held out, and enough for every fold to learn it
 HEADER = ("parameters", "seconds")
-LAYERS = (64, 64)
-WIDEST = 10_000  # neurons of a block
 
 
 @dataclass(frozen=True)
@@ -55,14 +53,14 @@ def compare(asked: Comparison, console: Console) -> Path:
         ValueError: a table, an option or a place to write to that cannot be used; nothing is written then.
         TrainingFailed: a contestant that cannot be trained; nothing is written then.
     """
-    rules, layers = [rule(name) for name in asked.rules], layers_of(asked)
+    rules, layers = ruled.rules_of(asked.rules), ruled.layers_of(asked.layers, asked.rules)
     to = asked.to / "index.html"
     files.check_new_folder(asked.to)
     if asked.to.exists():
         files.check(to, force=asked.force, sources=[asked.data])
     table = read_csv(asked.data)
     target = recognise(table, asked.target, task=asked.task, least=RAREST)
-    check_rules(rules, target)
+    ruled.check(rules, target)
     seeds = range(asked.seed, asked.seed + asked.splits)
     parts = [part(table, target, held=HELD_OUT, seed=seed, missing=asked.missing, drop=asked.drop) for seed in seeds]
     teams = [
@@ -89,42 +87,13 @@ def compare(asked: Comparison, console: Console) -> Path:
         arms.setdefault(one.name, []).append(one)
     header, rows = summary(target.task, list(arms.values()))
     shown.print_table(console, header, rows, right=True)
-    how = " ".join([_how(asked, len(parts[0].train_y), len(parts[0].test_y)), *_how_rules(target.task, rules, layers)])
+    how = " ".join([_how(asked, len(parts[0].train_y), len(parts[0].test_y)), *ruled.how(target.task, rules, layers)])
     shown.say(console, how)
     title = f"Predicting {asked.target} of {table.name}"
     scores = Table("What every arm scored on rows held out.", header, rows)
     files.write_together({to: lambda path: _page(title, how, target.task, arms, scores, path)})
     shown.say(console, f"The same with a figure: {to}")
     return to
-
-
-def layers_of(asked: Comparison) -> tuple[int, ...]:
-    """Read the neurons of the blocks of layered nets.
-
-    Raises:
-        ValueError: what is no such list, too many neurons, a rule that is asked for twice, or layers without a rule.
-    """
-    for k, name in enumerate(asked.rules):
-        if name in asked.rules[:k]:
-            raise ValueError(f"--rule {name} is asked for twice")
-    if asked.layers is None:
-        return LAYERS
-    if not asked.rules:
-        raise ValueError(f"--layers is for nets that a --rule teaches, and none is asked for; got {asked.layers!r}")
-    parts = asked.layers.split(",")
-    if not all(part.isascii() and part.isdigit() and 1 <= int(part) <= WIDEST for part in parts):
-        raise ValueError(f"--layers takes whole numbers from 1 to {WIDEST}, as 64,64, got {asked.layers!r}")
-    return tuple(int(part) for part in parts)
-
-
-def check_rules(rules: Sequence[Rule], target: Target) -> None:
-    """Refuse rules that cannot predict a target: `ValueError`."""
-    for one in rules:
-        if target.task != CLASSES and not one.numbers:
-            known = ", ".join(name for name, other in RULES.items() if other.numbers)
-            raise ValueError(
-                f"--rule {one.name} predicts classes only, but {target.name!r} is a number; numbers are predicted by {known}"
-            )
 
 
 def contestants(
@@ -134,7 +103,7 @@ def contestants(
     outputs: int,
     rows: int,
     rules: Sequence[Rule] = (),
-    layers: Sequence[int] = LAYERS,
+    layers: Sequence[int] = ruled.LAYERS,
 ) -> list[Contestant]:
     """Give everybody who takes part; the first is the one that the others are compared with.
 
@@ -187,24 +156,6 @@ def _how(asked: Comparison, train: int, test: int) -> str:
         f"{' and the rules' * bool(asked.rules)} chose one of the penalties {penalties} by {judging.FOLDS} folds of the training rows. Splits of one table share rows, so the "
         f"intervals are narrower than those for new tables would be. Seconds are of one training."
     )
-
-
-def _how_rules(task: str, rules: Sequence[Rule], layers: Sequence[int]) -> list[str]:
-    """Say how layered nets were trained; nothing where there is none."""
-    if not rules:
-        return []
-    named = ", ".join(f"{one.name} ({one.title})" for one in rules)
-    rates = ", ".join(f"{rate:g}" for rate in rivals.RATES)
-    said = [
-        f"Rules: {named}; all teach the same net of {'-'.join(map(str, layers))} ReLU neurons by Adam for {rivals.EPOCHS} "
-        f"epochs, and chose one of the learning rates {rates} by the same folds."
-    ]
-    odd = [one.name for one in rules if not one.calibrated]
-    if odd and task == CLASSES:
-        said.append(
-            f"The scores of {', '.join(odd)} are no log-odds: these chose by accuracy, and their log loss says little."
-        )
-    return said
 
 
 def _page(title: str, how: str, task: str, arms: Mapping[str, Sequence[Judged]], table: Table, path: Path) -> None:

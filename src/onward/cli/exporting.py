@@ -12,8 +12,9 @@ from rich.console import Console
 
 from onward import models
 from onward.cli import columns, files, shown
-from onward.estimators.classifier import MeshClassifier
-from onward.estimators.regressor import MeshRegressor
+from onward.estimators.classifying import Classifying
+from onward.estimators.layered import LayeredEstimator
+from onward.estimators.mesh import MeshEstimator
 from onward.exports import by_suffix
 from onward.exports.c_source import to_c
 from onward.files import atomic
@@ -50,7 +51,7 @@ def export_model(model: Model, target: Path) -> None:
     estimator = model.estimator if isinstance(model, TableModel) else model
     suffix = target.suffix.lower()
     before, after = None, None
-    if isinstance(estimator, MeshClassifier | MeshRegressor):
+    if isinstance(estimator, MeshEstimator):
         before, after = estimator.input_scaling_, estimator.output_scaling_
     if suffix in DRAWINGS:
         draw = drawings.draw_adjacency if net.topology.neurons > drawings.LARGEST_GRAPH else drawings.draw_graph
@@ -65,17 +66,22 @@ def export_model(model: Model, target: Path) -> None:
 
 
 def net_of(model: Model) -> MeshNet:
-    """Give the net of a model."""
+    """Give the mesh of a model, or refuse one that has none with a `ValueError`."""
     if isinstance(model, MeshNet):
         return model
-    return model.estimator.net_ if isinstance(model, TableModel) else model.net_
+    estimator = model.estimator if isinstance(model, TableModel) else model
+    if isinstance(estimator, LayeredEstimator):
+        raise ValueError(
+            f"only meshes can be exported, and a {type(estimator).__name__} has none; its `net_` is a torch module"
+        )
+    return estimator.net_
 
 
 def classes(model: Model) -> list[str] | None:
     """Name the classes of a model in the order of its outputs; None if it has none."""
-    if isinstance(model, TableModel) and isinstance(model.estimator, MeshClassifier):
+    if isinstance(model, TableModel) and isinstance(model.estimator, Classifying):
         return [str(name) for name in model.schema.decode_target(model.estimator.classes_)]
-    return [str(name) for name in model.classes_.tolist()] if isinstance(model, MeshClassifier) else None
+    return [str(name) for name in model.classes_.tolist()] if isinstance(model, Classifying) else None
 
 
 def ends(model: Model) -> list[str]:
@@ -115,12 +121,14 @@ def show(path: Path, console: Console) -> None:
         named = classes(model)
         what = f" of the classes {', '.join(map(repr, named))}" if named else ""
         shown.say(console, f"{path}: a {type(model).__name__}{what}, which does not know the columns of a table")
-    shown.say(console, f"Net: {net_of(model).extra_repr().removeprefix('Topology: ')}")
-    if isinstance(estimator, MeshClassifier | MeshRegressor):
-        told = (
-            f"{estimator.n_iter_} epochs of {estimator.solver}, penalty {estimator.penalty:g}, loss {estimator.loss_:.4g}"
-        )
-        shown.say(console, f"Training: {told}")
+    if isinstance(estimator, LayeredEstimator):
+        shown.say(console, f"Net: {estimator.layers_}")
+        told = f"adam, penalty {estimator.alpha:g}"
+    else:
+        shown.say(console, f"Net: {net_of(model).extra_repr().removeprefix('Topology: ')}")
+        told = "" if isinstance(estimator, MeshNet) else f"{estimator.solver}, penalty {estimator.penalty:g}"
+    if not isinstance(estimator, MeshNet):
+        shown.say(console, f"Training: {estimator.n_iter_} epochs of {told}, loss {estimator.loss_:.4g}")
     if isinstance(model, TableModel):
         _show_report(model.schema.target.task, model.report, console)
 

@@ -48,6 +48,7 @@ class TableEstimator(BaseEstimator, ABC):
     warm_start: Any
     random_state: Any
     verbose: Any
+    n_features_in_: int
 
     @abstractmethod
     def _shape(self, features: int, outputs: int) -> Any:

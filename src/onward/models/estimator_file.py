@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from onward.estimators.classifier import MeshClassifier
+from onward.estimators.classifying import Classifying
 from onward.estimators.mono_forward import MonoForwardClassifier, MonoForwardRegressor
 from onward.estimators.regressor import MeshRegressor
 from onward.models import layered_file
@@ -21,8 +22,28 @@ from onward.nets import saved
 from onward.nets.standardise import Standardise
 
 Estimator = MeshClassifier | MeshRegressor | MonoForwardClassifier | MonoForwardRegressor
+ESTIMATORS: dict[str, type[Estimator]] = {
+    "MeshClassifier": MeshClassifier,
+    "MeshRegressor": MeshRegressor,
+    "MonoForwardClassifier": MonoForwardClassifier,
+    "MonoForwardRegressor": MonoForwardRegressor,
+}
+SCALINGS = ("input_scaling_", "output_scaling_")
+UNKEPT = {"topology", "engine", "verbose"}  # parameters: the net holds the first, the rest is of the moment
+CURVES = ("loss_curve_", "validation_curve_")
+LONGEST = 10_000_000  # characters of an array of labels, which gives each the room of the longest
+LABELS = {"bool": bool, "int": int, "float": float, "str": str}
+
+
+def parts(estimator: Estimator) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Part the net of a trained estimator into tensors and a configuration."""
+    if isinstance(estimator, MeshClassifier | MeshRegressor):
+        return saved.parts(estimator.net_)
+    return layered_file.parts(estimator)
+
+
 def describe(estimator: Estimator) -> dict[str, Any]:
-    """Everything that `predict` and a look at the estimator need, but for the net and the scaling."""
+    """Give everything that `predict` and a look at the estimator need, but for the net and the scaling."""
     parameters = {k: v for k, v in estimator.get_params(deep=False).items() if k not in UNKEPT}
     if not isinstance(parameters["random_state"], int | np.integer):  # a generator is of the moment
         parameters["random_state"] = None
@@ -30,12 +51,15 @@ def describe(estimator: Estimator) -> dict[str, Any]:
         parameters["activation"] = parameters["activation"].name
     described: dict[str, Any] = {
         "class": type(estimator).__name__,
-        "features": estimator.net_.topology.features,
-        "own_topology": estimator.topology is not None,
+        "features": int(estimator.n_features_in_),
         "names": getattr(estimator, "feature_names_in_", np.empty(0, object)).tolist() or None,
         "curves": {name: getattr(estimator, name) for name in CURVES},
     }
-    if isinstance(estimator, MeshClassifier):
+    if isinstance(estimator, MeshClassifier | MeshRegressor):
+        described["own_topology"] = estimator.topology is not None
+    else:
+        described["block_scores"] = estimator.block_scores_
+    if isinstance(estimator, Classifying):
         weights = parameters["class_weight"]
         if isinstance(weights, dict):
             parameters["class_weight"] = [[_plain(label), float(weight)] for label, weight in weights.items()]
@@ -44,48 +68,59 @@ def describe(estimator: Estimator) -> dict[str, Any]:
     else:
         described["flat"] = bool(estimator._flat)
     described["parameters"] = {
-        key: [_plain(one) for one in value] if isinstance(value, tuple | list) else _plain(value)
+        key: [_plain(one) for one in value] if isinstance(value, tuple | list | np.ndarray) else _plain(value)
         for key, value in parameters.items()
     }
     return described
 
 
-def restore(net: MeshNet, tensors: Mapping[str, Tensor], described: Mapping[str, Any]) -> Estimator:
-    if net.nets:
-        raise ValueError(f"an estimator has one net, got {net.nets[0]} side by side")
+def restore(
+    net: Mapping[str, Any], weights: Mapping[str, Tensor], scalings: Mapping[str, Tensor], described: Mapping[str, Any]
+) -> Estimator:
+    """Give the estimator that was described.
+
+    Args:
+        net: configuration of its net.
+        weights: tensors of its net.
+        scalings: its other tensors.
+        described: what `describe` gave.
+
+    Raises:
+        ValueError: a part is missing, unknown, of the wrong type or out of range, or does not fit the rest.
+    """
     name = described.get("class")
     if not isinstance(name, str) or name not in ESTIMATORS:
         raise ValueError(f"expected one of {', '.join(ESTIMATORS)}, got the estimator {name!r:.80}")
     kind = ESTIMATORS[name]
-    own = {"classes"} if kind is MeshClassifier else {"flat"}
-    keys("the estimator", described, {"class", "features", "own_topology", "names", "curves", "parameters"} | own)
+    own = {"classes"} if issubclass(kind, Classifying) else {"flat"}
+    own |= {"own_topology"} if issubclass(kind, MeshClassifier | MeshRegressor) else {"block_scores"}
+    keys("the estimator", described, {"class", "features", "names", "curves", "parameters"} | own)
     estimator = kind(**_parameters(kind, mapping("parameters", described["parameters"])))
     estimator._validate_params()
-    features = net.topology.features
-    if not isinstance(described["own_topology"], bool):
-        raise ValueError(f"own_topology must be true or false, got {described['own_topology']!r:.80}")
-    estimator.topology = net.topology if described["own_topology"] else None
+    if isinstance(estimator, MeshClassifier | MeshRegressor):
+        features, outputs = _put_mesh(estimator, net, weights, described)
+    else:
+        layers = layered_file.put(estimator, weights, net)
+        features, outputs = layers.features, layers.outputs
+        estimator.block_scores_ = _block_scores(described["block_scores"], len(layers.widths))
     if described["features"] != features:
         raise ValueError(f"the estimator takes {described['features']!r:.80} features, but its net {features}")
     learned: dict[str, Any] = {"n_features_in_": features}
     if described["names"] is not None:
         learned["feature_names_in_"] = np.array(texts("names of features", described["names"], features), object)
     vars(estimator).update(learned)
-    estimator.net_, estimator.topology_ = net, net.topology
-    for scaling, columns in zip(SCALINGS, (features, net.topology.outputs), strict=True):
-        setattr(estimator, scaling, _scaling(scaling, tensors, columns))
-    unknown = set(tensors) - {f"{scaling}.{part}" for scaling in SCALINGS for part in Standardise._fields}
+    for scaling, columns in zip(SCALINGS, (features, outputs), strict=True):
+        setattr(estimator, scaling, _scaling(scaling, scalings, columns))
+    unknown = set(scalings) - {f"{scaling}.{part}" for scaling in SCALINGS for part in Standardise._fields}
     if unknown:
         raise ValueError(f"there is no place for the tensor {min(unknown)!r:.80}")
-    if f"torch.{estimator.dtype}" != str(net.weight.dtype):
-        raise ValueError(f"the estimator computes in {estimator.dtype}, but its net is {net.weight.dtype}")
     _curves(estimator, mapping("curves", described["curves"]))
-    if isinstance(estimator, MeshClassifier):
-        estimator.classes_ = _classes(mapping("classes", described["classes"]), net.topology.outputs)
+    if isinstance(estimator, Classifying):
+        estimator.classes_ = _classes(mapping("classes", described["classes"]), outputs)
         if estimator.output_scaling_ is not None:
             raise ValueError("a classifier does not scale its outputs")
     else:
-        if not isinstance(described["flat"], bool) or (described["flat"] and net.topology.outputs != 1):
+        if not isinstance(described["flat"], bool) or (described["flat"] and outputs != 1):
             raise ValueError(f"flat tells whether there is one target without an axis, got {described['flat']!r:.80}")
         estimator._flat = described["flat"]
     # Trained further, it begins anew from its weights, with a generator of its own.
@@ -94,11 +129,38 @@ def restore(net: MeshNet, tensors: Mapping[str, Tensor], described: Mapping[str,
     return estimator
 
 
+def _put_mesh(
+    estimator: MeshClassifier | MeshRegressor,
+    configuration: Mapping[str, Any],
+    weights: Mapping[str, Tensor],
+    described: Mapping[str, Any],
+) -> tuple[int, int]:
+    """Give an estimator its mesh; give the features and outputs."""
+    net = saved.from_parts(weights, configuration)
+    if net.nets:
+        raise ValueError(f"an estimator has one net, got {net.nets[0]} side by side")
+    if not isinstance(described["own_topology"], bool):
+        raise ValueError(f"own_topology must be true or false, got {described['own_topology']!r:.80}")
+    if f"torch.{estimator.dtype}" != str(net.weight.dtype):
+        raise ValueError(f"the estimator computes in {estimator.dtype}, but its net is {net.weight.dtype}")
+    estimator.topology = net.topology if described["own_topology"] else None
+    estimator.net_, estimator.topology_ = net, net.topology
+    return net.topology.features, net.topology.outputs
+
+
+def _block_scores(given: Any, blocks: int) -> list[float] | None:
+    fine = isinstance(given, list) and len(given) == blocks and all(isinstance(one, float) for one in given)
+    if given is not None and not fine:
+        raise ValueError(f"scores of blocks must be {blocks} numbers or none")
+    return given
+
+
 def _parameters(kind: type[Estimator], given: Mapping[str, Any]) -> dict[str, Any]:
-    keys("the parameters", given, set(kind._get_param_names()) - set(UNKEPT))
+    keys("the parameters", given, set(kind._get_param_names()) - UNKEPT)
     parameters = dict(given)
-    if isinstance(parameters["hidden"], list):
-        parameters["hidden"] = tuple(parameters["hidden"])
+    for name in ("hidden", "hidden_layer_sizes"):
+        if isinstance(parameters.get(name), list):
+            parameters[name] = tuple(parameters[name])
     weights = parameters.get("class_weight")
     if isinstance(weights, list):
         pairs = [pair for pair in weights if isinstance(pair, list) and len(pair) == 2]

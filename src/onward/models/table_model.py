@@ -6,17 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from onward.estimators.classifier import MeshClassifier
-from onward.estimators.regressor import MeshRegressor
+from onward.estimators.classifying import Classifying
+from onward.models.estimator_file import Estimator
 from onward.tables.schema import Schema
 from onward.tables.table import Table
-
-MeshModel = MeshClassifier | MeshRegressor
 
 
 @dataclass(frozen=True)
 class TableModel:
-    """A trained mesh that takes the rows of a table.
+    """A trained estimator that takes the rows of a table.
 
     Attributes:
         schema: what the columns mean.
@@ -28,14 +26,14 @@ class TableModel:
     """
 
     schema: Schema
-    estimator: MeshModel
+    estimator: Estimator
     report: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        task = "classification" if isinstance(self.estimator, MeshClassifier) else "regression"
+        task = "classification" if isinstance(self.estimator, Classifying) else "regression"
         if self.schema.target.task != task:
             raise ValueError(f"the schema is one of {self.schema.target.task}, but the estimator one of {task}")
-        features, known = len(self.schema.feature_names), self.estimator.net_.topology.features
+        features, known = len(self.schema.feature_names), self.estimator.n_features_in_
         if features != known:
             raise ValueError(f"the schema makes {features} features, but the estimator takes {known}")
 
@@ -54,7 +52,7 @@ class TableModel:
         """
         x, target = self.schema.encode(table, unknown=unknown), self.schema.target
         found: dict[str, Sequence[str] | Sequence[float]]
-        if isinstance(self.estimator, MeshRegressor):
+        if not isinstance(self.estimator, Classifying):
             return {target.name: self.estimator.predict(x).tolist()}
         likelihood = self.estimator.predict_proba(x)
         found = {target.name: self.schema.decode_target(likelihood.argmax(1))}

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from onward.experiments.result import Result
 from onward.experiments.spec import Experiment
-from onward.experiments.statistics import mean, values
+from onward.experiments.statistics import mean, paired, values
 from onward.papers.mono_forward import printed
 from onward.papers.mono_forward.cells import (
     CIFAR_10,
@@ -71,6 +71,12 @@ LONG = {
     for rule in ("bp", "mf")
 }
 
+SINGLE = {
+    rule: cell(MNIST, rule, RATES[CHOSEN["mnist"][rule]], seeds=3, single=True)
+    for rule in ("bp", "mf")
+    if "mnist" in CHOSEN
+}
+
 
 def render(results: Results) -> list[Element]:
     """Show paper and onward side by side, the two readings of Mono-Forward against BP, and how rates were chosen."""
@@ -80,6 +86,7 @@ def render(results: Results) -> list[Element]:
     elements += [Text("## Mono-Forward against BP"), _pairs(found, long)]
     elements += [Text(sentence) for sentence in readings(found, long)]
     elements += [Picture("Validation accuracy over the passes, mean over the seeds with its 95 % band.", _figure(found))]
+    elements += [Text("## Half precision"), _precision(found, {rule: results[one.name] for rule, one in SINGLE.items()})]
     elements += [Text("## How the rates were chosen"), _rates(results)]
     return elements
 
@@ -111,6 +118,13 @@ def _table(found: Mapping[tuple[str, str], Sequence[Result]]) -> Table:
                     "" if theirs is None else f"{100 * value.value - theirs:+.2f}",
                 ]
             )
+    rows += [
+        [f"{TITLES.get(prefix + data, f'{data}, CNN')}", NAMES.get(rule, rule), f"{theirs:.2f}", "not run", ""]
+        for prefix, table in (("", printed.MLP), ("cnn-", printed.CNN))
+        for rule, cells in table.items()
+        for data, theirs in cells.items()
+        if rule in ("bp", "mf") and not found.get((prefix + data, rule))
+    ]
     return Table(
         "Test accuracy in per cent: mean ± 95 % over the seeds. The paper's FA, DFA and all of its spreads are lost.",
         ["data, net", "rule", "paper", "onward", "difference"],
@@ -184,6 +198,20 @@ def _figure(found: Mapping[tuple[str, str], Sequence[Result]]) -> Figure:
     return figure_of(axes[0])
 
 
+def _precision(found: Mapping[tuple[str, str], Sequence[Result]], single: Mapping[str, Sequence[Result]]) -> Table:
+    rows = [
+        [
+            NAMES[rule],
+            percent(mean(values(theirs, "test_accuracy"))),
+            points(paired(found["mnist", rule], theirs, "test_accuracy")),
+        ]
+        for rule, theirs in single.items()
+        if theirs and found.get(("mnist", rule))
+    ]
+    header = ["rule", "float32, %", "bfloat16 minus float32, points"]
+    return Table("MNIST with all products in float32, and what bfloat16 changes: paired, mean ± 95 %.", header, rows)
+
+
 def _rates(results: Results) -> Table:
     rows = []
     for (name, rule), experiment in TUNING.items():
@@ -208,7 +236,7 @@ def _printed(name: str, rule: str) -> float | None:
     return table.get(rule, {}).get(data)
 
 
-EXPERIMENTS: tuple[Experiment, ...] = (*TUNING.values(), *CELLS.values(), *LONG.values())
+EXPERIMENTS: tuple[Experiment, ...] = (*TUNING.values(), *CELLS.values(), *LONG.values(), *SINGLE.values())
 ARTEFACT = Artefact(
     "accuracy",
     "Accuracy of Mono-Forward beside BP, FA and DFA on pictures",

@@ -69,11 +69,11 @@ RULES: dict[str, Callable[[LayeredNet], AbstractLearner]] = {
 }
 
 
-def recipe(rate: float, epochs: int) -> Recipe:
-    """Adam with cosine decay; products in bfloat16, weights and losses in float32."""
+def recipe(rate: float, epochs: int, products: torch.dtype | None = torch.bfloat16) -> Recipe:
+    """Adam with cosine decay; products in bfloat16 unless asked otherwise, weights and losses in float32."""
     decay = partial(torch.optim.lr_scheduler.CosineAnnealingLR, T_max=epochs)
     adam = partial(torch.optim.Adam, lr=rate, fused=True)
-    return Recipe(adam, epochs, BATCH, schedule=decay, products=torch.bfloat16)
+    return Recipe(adam, epochs, BATCH, schedule=decay, products=products)
 
 
 def tuning(problem: Problem, rule: str) -> Experiment:
@@ -88,15 +88,20 @@ def tuning(problem: Problem, rule: str) -> Experiment:
     return Experiment(f"mf/tuning/{problem.name}/{rule}", trial, seeds=1, together=1)
 
 
-def cell(problem: Problem, rule: str, rate: float, *, seeds: int, epochs: int | None = None) -> Experiment:
-    """A cell of a table, at the rate that its tuning chose; `epochs` if other than the problem's."""
+def cell(
+    problem: Problem, rule: str, rate: float, *, seeds: int, epochs: int | None = None, single: bool = False
+) -> Experiment:
+    """A cell of a table, at the rate that its tuning chose; `epochs` if other than the problem's.
+
+    `single` computes products in float32 too, to see what half precision does to the accuracy.
+    """
     trial = partial(
         train_layers,
         data=problem.data,
         net=problem.net,
         rule=RULES[rule],
-        recipe=recipe(rate, epochs or problem.epochs),
+        recipe=recipe(rate, epochs or problem.epochs, None if single else torch.bfloat16),
         also=each_block if rule == "mf" else None,
     )
-    length = "" if epochs is None else f"-{epochs}-epochs"
-    return Experiment(f"mf/accuracy/{problem.name}/{rule}{length}", trial, seeds=seeds, together=1)
+    variant = ("" if epochs is None else f"-{epochs}-epochs") + ("-float32" if single else "")
+    return Experiment(f"mf/accuracy/{problem.name}/{rule}{variant}", trial, seeds=seeds, together=1)

@@ -10,6 +10,8 @@ import time
 from collections.abc import Callable, Sequence
 from functools import partial
 
+import torch
+
 from onward.datasets import images
 from onward.experiments.layers import train_layers
 from onward.experiments.result import Result
@@ -75,6 +77,7 @@ def _named(name: str, point: ExitPoint) -> dict[str, float]:
     return found | {f"{name}_exits_{k}": part for k, part in enumerate(point.exits, 1)}
 
 
+@torch.no_grad()
 def _seconds(net: LayeredNet, split: Split, batch: int, repeats: int = 3) -> float:
     """Seconds an example of a plain net, the median of some runs."""
     times = []

@@ -27,6 +27,10 @@ POSITIONS = ("first", "middle", "last")
 Harm = Callable[[AbstractLearner, int, Split, torch.Generator], None]
 
 
+def unharmed(learner: AbstractLearner, block: int, split: Split, generator: torch.Generator) -> None:
+    """Do nothing: what retraining alone does to a net."""
+
+
 def hurt(learner: AbstractLearner, block: int, split: Split, generator: torch.Generator, *, how: Damage) -> None:
     """Damage the weights of a block at random."""
     damage(_net(learner).blocks[block], how, generator=generator)
@@ -77,7 +81,6 @@ def damage_and_retrain(
             trained(learner, parts, recipe, seed, lambda epoch: None)
         patients, metrics = Patients(ours, theirs, parts, seed), {}
         metrics |= _blocks("before", ours, parts, again) | {"bp_before": _accuracy(theirs, parts, again)}
-        metrics |= _control(patients, again)
         cases = [(name, block) for name in harms for block in _positions(ours.net)]
         for number, (name, block) in enumerate(cases, 1):
             found = _case(patients, harms[name], block, again)
@@ -117,17 +120,6 @@ def _case(patients: Patients, harm: Harm, block: int, again: Recipe) -> dict[str
     found["bp_alone"] = _accuracy(theirs, parts, again)
     ours.load_state_dict(whole)
     theirs.load_state_dict(whole_theirs)
-    return found
-
-
-def _control(patients: Patients, again: Recipe) -> dict[str, float]:
-    """What the same retraining does to nets that nothing happened to."""
-    found = {}
-    for name, learner in (("further", patients.ours), ("bp_further", patients.theirs)):
-        whole = _state(learner)
-        list(fit(learner, Lesson("all", patients.parts.train), again, generator=order(patients.seed)))
-        found |= _looked(name, learner, patients.parts, again)
-        learner.load_state_dict(whole)
     return found
 
 
