@@ -54,6 +54,8 @@ from onward.training.second_order import LevenbergMarquardt as LevenbergMarquard
 
 if TYPE_CHECKING:
     from onward.estimators.classifier import MeshClassifier as MeshClassifier
+    from onward.estimators.mono_forward import MonoForwardClassifier as MonoForwardClassifier
+    from onward.estimators.mono_forward import MonoForwardRegressor as MonoForwardRegressor
     from onward.estimators.regressor import MeshRegressor as MeshRegressor
     from onward.models.file import load as load
     from onward.models.file import save as save
@@ -62,6 +64,8 @@ if TYPE_CHECKING:
 _WITH_SCIKIT_LEARN = {
     "MeshClassifier": "onward.estimators.classifier",
     "MeshRegressor": "onward.estimators.regressor",
+    "MonoForwardClassifier": "onward.estimators.mono_forward",
+    "MonoForwardRegressor": "onward.estimators.mono_forward",
     "load": "onward.models.file",
     "save": "onward.models.file",
 }

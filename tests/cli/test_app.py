@@ -195,7 +195,7 @@ def test_demo_trains_and_writes_its_page(capsys: pytest.CaptureFixture[str], tmp
     page = tmp_path / "page" / "index.html"
     assert str(page) in out.replace(" ", "")
     text = page.read_text()
-    assert text.count("<img") == 8
+    assert text.count("<img") == 9
     assert "http" not in text
     rows = [line for line in text.splitlines() if line.startswith("<tbody>")]
     assert "spirals" in rows[0]

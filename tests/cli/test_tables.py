@@ -21,6 +21,8 @@ from sklearn.datasets import load_diabetes, load_iris
 from onward import MeshNet, graphs, models
 from onward.cli import app, files, structures
 from onward.models import TableModel, rivals
+from onward.models.parted import part
+from onward.models.scores import score
 from onward.reports import figures
 from onward.tables import read_csv
 from onward.training.fit import TrainingFailed
@@ -87,7 +89,7 @@ def contents() -> dict[str, bytes | None]:
     return {str(path): path.read_bytes() if path.is_file() else None for path in Path().rglob("*")}
 
 
-def model_of(path: str) -> TableModel:
+def model_of(path: str) -> Any:
     found = models.load(path)
     assert isinstance(found, TableModel)
     return found
@@ -116,10 +118,10 @@ def test_training_says_what_it_recognised_and_judges_the_rivals_on_the_same_rows
 
 def test_the_model_that_is_kept_is_the_one_that_was_judged(capsys: pytest.CaptureFixture[str]) -> None:
     model, table = model_of("iris.onward"), read_csv("iris.csv")
-    parted = rivals.part(table, model.schema.target, held=0.2, seed=0)
+    parted = part(table, model.schema.target, held=0.2, seed=0)
     assert model.schema == parted.schema
     (judged,) = model.report["judged"]
-    found = rivals.score(model.estimator, parted.test_x, parted.test_y)
+    found = score(model.estimator, parted.test_x, parted.test_y)
     assert judged["scores"] == pytest.approx(found)
     assert model.report["rows"] == {"training": 120, "held out": 30}
     chosen = judged["chosen"]
@@ -527,7 +529,7 @@ def test_what_fails_or_is_stopped_while_it_trains_leaves_nothing(
         def judge(*arguments: object, error: BaseException = error, **others: object) -> None:
             raise error
 
-        monkeypatch.setattr(rivals, "judge", judge)
+        monkeypatch.setattr("onward.models.judging.judge", judge)
         for verb in (IRIS, ("compare", "iris.csv", "--target", "species")):
             before = contents()
             code, _, err = call(capsys, *verb)

@@ -14,7 +14,7 @@ from onward.estimators import (
     MonoForwardRegressor,
 )
 
-WHOLE: Any = {"hidden_layer_sizes": (6, 5), "batch_size": 1000, "learning_rate_init": 0.1, "max_iter": 12}
+WHOLE: Any = {"hidden_layer_sizes": (16, 12), "batch_size": 1000, "learning_rate_init": 0.1, "max_iter": 6}
 STOPPING: Any = {**WHOLE, "batch_size": 50, "early_stopping": True}
 SETTINGS = [
     MeshClassifier(hidden=2, max_iter=15),

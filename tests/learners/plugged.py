@@ -29,7 +29,7 @@ def convolutional(depth: int, seed: int = 2) -> LayeredNet:
 NETS: dict[str, Callable[..., LayeredNet]] = {"mlp": perceptron, "cnn": convolutional}
 
 
-def data_for(net: LayeredNet, examples: int = 60) -> Dataset:
+def data_for(net: LayeredNet, examples: int = 48) -> Dataset:
     generator = torch.Generator().manual_seed(0)
     x = torch.randn(examples, *net.shapes[0], generator=generator)
     y = x.flatten(1)[:, :CLASSES].argmax(1)
@@ -37,8 +37,8 @@ def data_for(net: LayeredNet, examples: int = 60) -> Dataset:
     return Dataset("largest", split, split, split)
 
 
-ADAM = partial(torch.optim.Adam, lr=0.01)
-RECIPE = Recipe(ADAM, epochs=3, batch=16)
+ADAM = partial(torch.optim.Adam, lr=0.02)
+RECIPE = Recipe(ADAM, epochs=2, batch=16)
 
 
 def train(learner: MonoForward, recipe: Recipe = RECIPE, seed: int = 5) -> MonoForward:

@@ -6,14 +6,15 @@ import torch
 from onward.learners.early_exit import exit_costs, leave_early
 from onward.learners.mono_forward import MonoForward
 from onward.nets.builders import cnn, mlp, vgg8b
-from tests.learners.plugged import NETS, data_for, train
+from onward.training.fit import Recipe
+from tests.learners.plugged import ADAM, NETS, data_for, train
 
 NEVER = float("inf")
 
 
-@pytest.fixture(params=NETS)
+@pytest.fixture(params=NETS, scope="module")
 def learner(request: pytest.FixtureRequest) -> MonoForward:
-    return train(MonoForward(NETS[request.param](3)))
+    return train(MonoForward(NETS[request.param](3)), Recipe(ADAM, epochs=8, batch=16))
 
 
 @pytest.mark.parametrize("threshold", [0.0, 0.4, 0.5, 0.6, 0.8, NEVER])
@@ -41,14 +42,18 @@ def test_some_leave_at_every_block_in_between(learner: MonoForward) -> None:
 def test_blocks_are_run_on_those_that_stay_alone(learner: MonoForward) -> None:
     x = data_for(learner.net).test.x
     seen: dict[int, int] = {}
-    for k, block in enumerate(learner.net.blocks):
+    hooks = [
         block.register_forward_hook(lambda module, inputs, output, k=k: seen.update({k: len(inputs[0])}))
+        for k, block in enumerate(learner.net.blocks)
+    ]
     exits = leave_early(learner, x, 0.5)
     staying = [int((exits.block >= k).sum()) for k in range(3)]
     assert seen == {k: count for k, count in enumerate(staying) if count}
     seen.clear()
     leave_early(learner, x, 0.0)
     assert seen == {0: len(x)}
+    for hook in hooks:
+        hook.remove()
 
 
 def test_the_ends_are_the_first_block_and_the_whole_net(learner: MonoForward) -> None:

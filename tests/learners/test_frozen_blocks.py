@@ -18,8 +18,10 @@ def learner_and_data() -> tuple[MonoForward, Dataset]:
     return MonoForward(net), Dataset("noise", split, split)
 
 
-@pytest.mark.parametrize("optimiser", [torch.optim.Adam, torch.optim.AdamW, torch.optim.SGD, torch.optim.RMSprop])
-@pytest.mark.parametrize("learning", [{0}, {3}, {1, 4}, {6}])
+@pytest.mark.parametrize(
+    ("learning", "optimiser"),
+    [({0}, torch.optim.Adam), ({3}, torch.optim.AdamW), ({1, 4}, torch.optim.SGD), ({6}, torch.optim.RMSprop)],
+)
 def test_training_some_blocks_changes_these_alone(learning: set[int], optimiser: type[torch.optim.Optimizer]) -> None:
     learner, data = learner_and_data()
     recipe = Recipe(lambda parameters: optimiser(parameters, lr=0.01, weight_decay=0.1), epochs=2, batch=8)  # pyright: ignore[reportCallIssue]

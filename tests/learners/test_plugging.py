@@ -20,8 +20,8 @@ from tests.learners.plugged import NETS, RECIPE, data_for, parts_of, same, state
 
 RECIPES = {
     "adam": RECIPE,
-    "momentum": Recipe(partial(torch.optim.SGD, lr=0.05, momentum=0.9, weight_decay=0.01), epochs=3, batch=16),
-    "one kernel for all": Recipe(partial(torch.optim.Adam, lr=0.01, fused=True), epochs=3, batch=16),
+    "momentum": Recipe(partial(torch.optim.SGD, lr=0.05, momentum=0.9, weight_decay=0.01), epochs=2, batch=16),
+    "one kernel for all": Recipe(partial(torch.optim.Adam, lr=0.01, fused=True), epochs=2, batch=16),
 }
 
 
@@ -71,6 +71,8 @@ def test_cutting_a_block_off_and_adding_it_gives_the_same_net(make: Callable[...
     assert same(state_of([again]), state_of([whole]))
     assert again.net.shapes == whole.net.shapes
     assert same(state_of([train(again)]), state_of([train(MonoForward(make(3)))]))
+    longer = add(add(cut(MonoForward(make(3)), 2), make(3).blocks[2]), make(4).blocks[3])
+    assert same(state_of([longer]), state_of([MonoForward(make(4))]))
 
 
 @pytest.mark.parametrize("make", NETS.values(), ids=NETS)

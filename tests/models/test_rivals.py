@@ -10,8 +10,11 @@ from sklearn.datasets import load_diabetes, load_iris
 from sklearn.dummy import DummyClassifier
 from sklearn.exceptions import ConvergenceWarning
 
-from onward.models import rivals
-from onward.models.rivals import CLASSES, NUMBERS, PENALTIES, Contestant, Parted
+from onward.learners.by_name import RULES
+from onward.models import judging, rivals, scores
+from onward.models.parted import Parted, part
+from onward.models.rivals import PENALTIES, RATES, Contestant
+from onward.models.scores import CLASSES, NUMBERS
 from onward.tables import from_columns, recognise
 from onward.training.fit import TrainingFailed
 
@@ -20,14 +23,14 @@ def flowers() -> Parted:
     data: Any = load_iris()
     x, y = data.data, data.target
     table = from_columns({"a": x[:, 2], "b": x[:, 3], "kind": [f"kind {k}" for k in y]})
-    return rivals.part(table, recognise(table, "kind"), held=0.2, seed=0)
+    return part(table, recognise(table, "kind"), held=0.2, seed=0)
 
 
 def patients() -> Parted:
     data: Any = load_diabetes()
     x, y = data.data, data.target
     table = from_columns({"a": x[:, 2], "b": x[:, 8], "y": y})
-    return rivals.part(table, recognise(table, "y"), held=0.2, seed=0)
+    return part(table, recognise(table, "y"), held=0.2, seed=0)
 
 
 def everybody(task: str, rows: int, *, tuned: bool) -> list[Contestant]:
@@ -39,52 +42,56 @@ def everybody(task: str, rows: int, *, tuned: bool) -> list[Contestant]:
     ]
 
 
+def rules_of(task: str) -> list[Contestant]:
+    return [rivals.taught(task, one, (6, 5)) for one in RULES.values() if one.numbers or task == CLASSES]
+
+
 def test_scores_are_those_of_scikit_learn() -> None:
     random = np.random.default_rng(0)
     y, likelihood = random.integers(0, 3, 50), random.dirichlet([1, 1, 1], 50)
-    found = rivals.class_scores(y, likelihood)
+    found = scores.class_scores(y, likelihood)
     assert found["accuracy"] == pytest.approx(metrics.accuracy_score(y, likelihood.argmax(1)))
     assert found["balanced accuracy"] == pytest.approx(metrics.balanced_accuracy_score(y, likelihood.argmax(1)))
     assert found["log loss"] == pytest.approx(metrics.log_loss(y, likelihood))
     true, predicted = random.normal(size=50), random.normal(size=50)
-    found = rivals.number_scores(true, predicted)
+    found = scores.number_scores(true, predicted)
     assert found["R2"] == pytest.approx(metrics.r2_score(true, predicted))
     assert found["RMSE"] == pytest.approx(metrics.root_mean_squared_error(true, predicted))
     assert found["MAE"] == pytest.approx(metrics.mean_absolute_error(true, predicted))
 
 
 def test_scores_where_classes_or_spread_are_missing() -> None:
-    found = rivals.class_scores(np.array([0, 0]), np.array([[1.0, 0.0], [0.0, 1.0]]))
+    found = scores.class_scores(np.array([0, 0]), np.array([[1.0, 0.0], [0.0, 1.0]]))
     assert found["balanced accuracy"] == 0.5
     assert found["log loss"] < 20
-    assert np.isnan(rivals.number_scores(np.array([2.0, 2.0]), np.array([1.0, 2.0]))["R2"])
+    assert np.isnan(scores.number_scores(np.array([2.0, 2.0]), np.array([1.0, 2.0]))["R2"])
 
 
 def test_a_class_that_a_model_never_saw_has_no_probability() -> None:
     model = DummyClassifier(strategy="prior").fit(np.zeros((3, 1)), [0, 2, 2])
-    found = rivals.score(model, np.zeros((4, 1)), np.array([0, 1, 2, 3]))
+    found = scores.score(model, np.zeros((4, 1)), np.array([0, 1, 2, 3]))
     assert found["accuracy"] == 0.25
     assert found["log loss"] > 15
 
 
 def test_folds_part_rows_and_every_class_alike() -> None:
     y = np.array([0] * 6 + [1] * 3 + [2] * 12)
-    cuts = rivals.folds_of(y, CLASSES, count=3, seed=0)
+    cuts = judging.folds_of(y, CLASSES, count=3, seed=0)
     assert sorted(np.concatenate([judged for _, judged in cuts]).tolist()) == list(range(21))
     for learned, judged in cuts:
         assert not set(learned.tolist()) & set(judged.tolist())
         assert len(learned) + len(judged) == 21
         assert np.bincount(y[judged]).tolist() == [2, 1, 4]
-    again, other = (rivals.folds_of(y, CLASSES, count=3, seed=seed) for seed in (0, 1))
+    again, other = (judging.folds_of(y, CLASSES, count=3, seed=seed) for seed in (0, 1))
     assert (again[0][1] == cuts[0][1]).all()
     assert not np.array_equal(other[0][1], cuts[0][1])
-    assert [len(judged) for _, judged in rivals.folds_of(np.linspace(0, 1, 10), NUMBERS, count=3, seed=0)] == [4, 3, 3]
+    assert [len(judged) for _, judged in judging.folds_of(np.linspace(0, 1, 10), NUMBERS, count=3, seed=0)] == [4, 3, 3]
 
 
 def test_rows_held_out_teach_the_schema_nothing() -> None:
     numbers = [float(k) for k in range(20)]
     table = from_columns({"a": numbers, "text": ["x", "y"] * 10, "y": [k + 0.5 for k in numbers]})
-    parted = rivals.part(table, recognise(table, "y"), held=0.2, seed=3)
+    parted = part(table, recognise(table, "y"), held=0.2, seed=3)
     held = next(row for row in range(20) if float(row) + 0.5 in parted.test_y)
     odd = from_columns(
         {
@@ -93,7 +100,7 @@ def test_rows_held_out_teach_the_schema_nothing() -> None:
             "y": [k + 0.5 for k in numbers],
         }
     )
-    again = rivals.part(odd, recognise(odd, "y"), held=0.2, seed=3)
+    again = part(odd, recognise(odd, "y"), held=0.2, seed=3)
     assert again.schema == parted.schema
     assert "text=new" not in again.schema.feature_names
     assert (again.train_x == parted.train_x).all()
@@ -118,11 +125,11 @@ def test_everybody_can_be_judged(make: Any) -> None:
     parted = make()
     task = parted.schema.target.task
     for contestant in everybody(task, len(parted.train_y), tuned=True):
-        found = rivals.judge(contestant, parted, seed=0)
-        assert list(found.scores) == list(rivals.METRICS[task])
+        found = judging.judge(contestant, parted, seed=0)
+        assert list(found.scores) == list(scores.METRICS[task])
         assert np.isfinite(list(found.scores.values())).all()
         assert found.seconds > 0
-        assert found.scores == rivals.score(found.model, parted.test_x, parted.test_y)
+        assert found.scores == scores.score(found.model, parted.test_x, parted.test_y)
         assert dict(found.chosen) in [dict(setting) for setting in contestant.settings] or not contestant.settings
         for name, value in found.chosen.items():
             assert found.model.get_params()[name] == value, "what was chosen is what was trained"
@@ -151,13 +158,13 @@ def test_the_perceptron_has_about_as_many_parameters(features: int, outputs: int
     with pytest.warns(ConvergenceWarning):
         model.fit(x, y)
     one = features + 1 + (1 if outputs == 2 else outputs)
-    assert abs(rivals.parameters(model) - edges) <= max(one / 2, one + 3 - edges)
+    assert abs(judging.parameters(model) - edges) <= max(one / 2, one + 3 - edges)
 
 
 def test_parameters_are_counted() -> None:
     parted = flowers()
     mesh, linear, _, baseline = everybody(CLASSES, 120, tuned=False)
-    count = {one.name: rivals.judge(one, parted, seed=0).parameters for one in (mesh, linear, baseline)}
+    count = {one.name: judging.judge(one, parted, seed=0).parameters for one in (mesh, linear, baseline)}
     assert count == {"mesh": (3 + 4) * 4, "logistic regression": 9, "most frequent class": 0}
 
 
@@ -183,7 +190,7 @@ class Fixed(ClassifierMixin, BaseEstimator):
 def test_the_setting_of_the_lowest_loss_in_the_folds_is_chosen_and_trained_on_all_rows() -> None:
     parted, Fixed.seen[:] = flowers(), []
     values = [0.9, 1 / 3, 0.6, 2.0]  # the second is the truth about three classes alike, the last cannot be trained
-    found = rivals.judge(Contestant("fixed", lambda seed: Fixed(), [{"right": one} for one in values]), parted, seed=0)
+    found = judging.judge(Contestant("fixed", lambda seed: Fixed(), [{"right": one} for one in values]), parted, seed=0)
     assert found.chosen == {"right": 1 / 3}
     assert [(right, rows) for right, rows, _ in Fixed.seen] == [(v, 80) for v in values[:3] for _ in range(3)] + [
         (1 / 3, 120)
@@ -191,17 +198,54 @@ def test_the_setting_of_the_lowest_loss_in_the_folds_is_chosen_and_trained_on_al
     folds = [[rows for right, _, rows in Fixed.seen[:9] if right == value] for value in values[:3]]
     assert folds[0] == folds[1] == folds[2], "all settings see the same folds"
     Fixed.seen[:] = []
-    rivals.judge(Contestant("other", lambda seed: Fixed(), [{"right": 0.4}]), parted, seed=0)
+    judging.judge(Contestant("other", lambda seed: Fixed(), [{"right": 0.4}]), parted, seed=0)
     assert [rows for _, _, rows in Fixed.seen[:3]] == folds[0], "all contestants see the same folds"
 
 
 def test_a_contestant_that_cannot_be_trained_is_named() -> None:
     with pytest.raises(TrainingFailed, match="^hopeless could not be trained with any of its settings$"):
-        rivals.judge(Contestant("hopeless", lambda seed: Fixed(), [{"right": 2.0}]), flowers(), seed=0)
+        judging.judge(Contestant("hopeless", lambda seed: Fixed(), [{"right": 2.0}]), flowers(), seed=0)
 
 
 def test_the_baseline_is_the_most_frequent_class_or_the_mean() -> None:
     parted = patients()
-    found = rivals.judge(rivals.baseline(NUMBERS), parted, seed=0)
+    found = judging.judge(rivals.baseline(NUMBERS), parted, seed=0)
     assert found.model.predict(parted.test_x) == pytest.approx(np.full(len(parted.test_y), parted.train_y.mean()))
-    assert rivals.judge(rivals.baseline(CLASSES), flowers(), seed=0).scores["log loss"] == pytest.approx(np.log(3))
+    assert judging.judge(rivals.baseline(CLASSES), flowers(), seed=0).scores["log loss"] == pytest.approx(np.log(3))
+
+
+@pytest.mark.parametrize("task", [CLASSES, NUMBERS])
+def test_every_rule_takes_part_tuned_over_the_same_rates(task: str) -> None:
+    found = rules_of(task)
+    assert len(found) == (len(RULES) if task == CLASSES else 6)
+    for contestant in found:
+        assert [dict(one) for one in contestant.settings] == [{"learning_rate_init": rate} for rate in RATES]
+        model = contestant.make(3)
+        assert (model.hidden_layer_sizes, model.random_state, model.early_stopping) == ((6, 5), 3, False)
+        assert model.rule.name == contestant.name
+
+
+@pytest.mark.parametrize(("make", "names"), [(flowers, ("bp", "mf", "ff")), (patients, ("mf", "dfa"))])
+def test_rules_are_judged_like_everybody(make: Any, names: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rivals, "EPOCHS", 2)
+    split = make()
+    task = split.schema.target.task
+    for contestant in rules_of(task):
+        if contestant.name in names:
+            found = judging.judge(contestant, split, seed=0)
+            assert found.scores == scores.score(found.model, split.test_x, split.test_y)
+            assert found.model.learning_rate_init == found.chosen["learning_rate_init"]
+            assert found.parameters == sum(one.numel() for one in found.model.learner_.parameters())
+
+
+def test_what_has_no_log_odds_is_chosen_by_accuracy() -> None:
+    """A setting that is right for the wrong reasons has the higher accuracy and by far the higher loss."""
+    merits = {name: rivals.taught(CLASSES, RULES[name], (4,)).merit for name in ("mf", "ff")}
+    assert merits == {"mf": rivals.least_loss, "ff": rivals.most_right}
+    split = flowers()
+    sure, unsure = (Fixed(right).fit(split.train_x, split.train_y) for right in (0.999, 1 / 3 + 1e-6))
+    x, y = split.test_x, split.test_y
+    assert merits["ff"](sure, x, y) == merits["ff"](unsure, x, y) == pytest.approx(1 / 3)
+    assert merits["mf"](sure, x, y) < merits["mf"](unsure, x, y)
+    contestant = Contestant("fixed", lambda seed: Fixed(), [{"right": 0.2}, {"right": 0.999}], rivals.most_right)
+    assert judging.judge(contestant, split, seed=0).chosen == {"right": 0.2}, "the first of those that are as right"

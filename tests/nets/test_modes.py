@@ -7,9 +7,10 @@ from onward.nets.modes import evaluating, rests
 
 
 def test_every_part_gets_its_own_mode_back_after_an_error_too() -> None:
-    net = nn.Sequential(nn.Linear(2, 2), nn.Sequential(nn.Dropout(), nn.ReLU())).train()
-    net[1].eval()
-    net[1][0].train()
+    inner = nn.Sequential(nn.Dropout(), nn.ReLU())
+    net = nn.Sequential(nn.Linear(2, 2), inner).train()
+    inner.eval()
+    inner[0].train()
     modes = [part.training for part in net.modules()]
     with evaluating(net):
         assert not any(part.training for part in net.modules())

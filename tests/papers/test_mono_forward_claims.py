@@ -21,14 +21,14 @@ from onward.reports.artefact import Artefact, Element, Table, Text
 from onward.training.data import Dataset, Split
 from onward.training.fit import Recipe, fit
 
-QUICK = Recipe(partial(torch.optim.Adam, lr=0.01), epochs=4, batch=20)
+QUICK = Recipe(partial(torch.optim.Adam, lr=0.02), epochs=3, batch=25)
 NET = partial(mlp, 64, (20, 16, 12), 10, bias=False)
 ARTEFACTS = [table_1.ARTEFACT, damage.ARTEFACT, plugging.ARTEFACT, early_exit.ARTEFACT]
 
 
 def small(seed: int) -> Dataset:
     data = digits(seed)
-    return Dataset("digits", Split(data.train.x[:400], data.train.y[:400]), data.test, data.validation)
+    return Dataset("digits", Split(data.train.x[:250], data.train.y[:250]), data.test, data.validation)
 
 
 def quiet(part: float) -> None:
@@ -60,9 +60,18 @@ def words_of(elements: Sequence[Element]) -> str:
 
 
 @pytest.fixture(scope="module")
+def rows() -> tuple[Outcome, Outcome]:
+    learner, rival = MonoForward(NET()), Backprop(NET())
+    for one in (learner, rival):
+        list(fit(one, small(0), QUICK, generator=torch.Generator().manual_seed(0)))
+    ours = Outcome(dict(table_1.every_depth(learner, small(0))), {})
+    return ours, Outcome({"test_accuracy": 0.9, **table_1.probed(rival, small(0), recipe=QUICK)}, {})
+
+
+@pytest.fixture(scope="module")
 def damaged() -> Outcome:
     (outcome,) = damage_and_retrain(
-        [3], quiet, data=small, net=NET, harms=damage.HARMS, recipe=QUICK, again=Recipe(QUICK.optimiser, 1, 20)
+        [3], quiet, data=small, net=NET, harms=damage.HARMS, recipe=QUICK, again=Recipe(QUICK.optimiser, 1, 50)
     )
     return outcome
 
@@ -106,6 +115,7 @@ def test_an_interval_decides_where_a_difference_stands() -> None:
     assert claims.stands(Mean(0.02, 0.01, 3)) == "above"
     assert claims.stands(Mean(-0.02, 0.01, 3)) == "below"
     assert claims.stands(Mean(0.02, 0.03, 3)) == "level"
+    assert claims.stands(Mean(-0.02, 0.03, 3)) == "level"
     assert claims.stands(Mean(0.0, 0.0, 3)) == "level"
     assert claims.stands(Mean(0.5, float("nan"), 1)) == "unknown"
     assert claims.told(Mean(-0.02, 0.01, 3)) == "below (-2.00 ± 1.00 points)"
@@ -113,12 +123,8 @@ def test_an_interval_decides_where_a_difference_stands() -> None:
 
 
 @pytest.mark.parametrize(("third", "verdict"), [(0.90, "**holds** here"), (0.96, "**does not hold** here")])
-def test_table_1_judges_the_third_layer_by_its_numbers(third: float, verdict: str) -> None:
-    learner, rival = MonoForward(NET()), Backprop(NET())
-    for one in (learner, rival):
-        list(fit(one, small(0), QUICK, generator=torch.Generator().manual_seed(0)))
-    ours = Outcome(dict(table_1.every_depth(learner, small(0))), {})
-    theirs = Outcome({"test_accuracy": 0.9, **table_1.probed(rival, small(0), recipe=QUICK)}, {})
+def test_table_1_judges_the_third_layer_by_its_numbers(rows: tuple[Outcome, Outcome], third: float, verdict: str) -> None:
+    ours, theirs = rows
     assert {f"test_accuracy_total_of_{depth}" for depth in (2, 3)} <= set(ours.metrics)
     assert {f"test_accuracy_probe_{k}" for k in (1, 2, 3)} <= set(theirs.metrics)
     assert min(theirs.metrics.values()) > 0.3
@@ -137,9 +143,11 @@ def test_table_1_judges_the_third_layer_by_its_numbers(third: float, verdict: st
 def test_the_two_layer_net_of_table_1_is_the_three_layer_net_cut() -> None:
     """What spares training it: the whole table of two layers, bitwise, trained by itself."""
 
+    recipe = Recipe(QUICK.optimiser, 1, 25)
+
     def taught(net: LayeredNet) -> MonoForward:
         learner = MonoForward(net)
-        list(fit(learner, small(0), QUICK, generator=torch.Generator().manual_seed(0)))
+        list(fit(learner, small(0), recipe, generator=torch.Generator().manual_seed(0)))
         return learner
 
     three = table_1.every_depth(taught(NET(generator=torch.Generator().manual_seed(1))), small(0))
@@ -161,10 +169,13 @@ def test_damage_is_done_to_one_block_and_undone_before_the_next(damaged: Outcome
     for position in damage.POSITIONS:
         assert found[f"none_{position}_damaged_last"] == found[f"none_{position}_mended_last"] == found["before_last"]
         assert found[f"none_{position}_bp_damaged"] == found["bp_before"]
-        assert found[f"attack_{position}_damaged_last"] < found["before_last"] - 0.05
+        assert found[f"attack_{position}_damaged_last"] < found["before_last"] - 0.02
         assert found[f"attack_{position}_bp_damaged"] < found["bp_before"]
         assert found[f"attack_{position}_onward_last"] > found[f"attack_{position}_damaged_last"]
         assert found[f"attack_{position}_bp_passes"] > 0
+    for harm in damage.HARMS:  # nothing comes back from later blocks, so it is retrained alike with them and alone
+        assert found[f"{harm}_first_onward_block_1"] == found[f"{harm}_first_alone_block_1"]
+        assert found[f"{harm}_middle_onward_block_2"] == found[f"{harm}_middle_alone_block_2"]
     assert found["attack_last_alone_last"] == found["attack_last_onward_last"]
     assert found["attack_first_alone_last"] != found["attack_first_onward_last"]
 

@@ -37,10 +37,8 @@ def test_the_step_goes_along_the_gradient_of_autograd_by_its_length(
 ) -> None:
     learner, data = rule(net()), split()
     weights = list(learner.get_submodule(f"net.blocks.{block}").parameters())
-    if isinstance(learner, MonoForward):
-        scores = learner.goodness(data.x)[block]
-    else:
-        scores = learner.get_submodule("net")(data.x)
+    local = isinstance(learner, MonoForward)
+    scores = learner.goodness(data.x)[block] if local else learner.get_submodule("net")(data.x)
     gradient = torch.autograd.grad(functional.cross_entropy(scores, data.y), weights)
     before = [weight.detach().clone() for weight in weights]
     attack(learner, block, data, strength=0.1, generator=generator)

@@ -62,8 +62,9 @@ def how(task: str, rules: Sequence[Rule], layers: Sequence[int]) -> list[str]:
         f"epochs, and chose one of the learning rates {rates} by the same folds."
     )
     odd = [one.name for one in rules if not one.calibrated]
-    if odd and task == CLASSES:
-        said.append(
-            f"The scores of {', '.join(odd)} are no log-odds: these chose by accuracy, and their log loss says little."
-        )
-    return said
+    if not odd or task != CLASSES:
+        return [same]
+    return [
+        same,
+        f"The scores of {', '.join(odd)} are no log-odds: these chose by accuracy, and their log loss says little.",
+    ]

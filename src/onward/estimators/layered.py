@@ -113,7 +113,6 @@ class LayeredEstimator(TableEstimator):
 
     def _keep_pupil(self, pupil: AbstractLearner, shape: Layers, lesson: Lesson) -> None:
         self.learner_, self.layers_ = pupil, shape
-        self.net_ = pupil.net
 
 
 class _RuleEstimator(LayeredEstimator):
@@ -167,7 +166,7 @@ class LayeredClassifier(Classifying, _RuleEstimator):
         early_stopping: "auto" holds nothing out for a rule whose scores are no log-odds.
 
     Attributes:
-        learner_: the learner of the rule with its net.
+        learner_: the learner of the rule; `learner_.net` is its net.
 
     There are no scores of blocks and no stages, and the net's projections are linear.
     """

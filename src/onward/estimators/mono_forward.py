@@ -55,6 +55,8 @@ class MonoForwardEstimator(LayeredEstimator):
 
     def _keep_pupil(self, pupil: AbstractLearner, shape: Layers, lesson: Lesson) -> None:
         super()._keep_pupil(pupil, shape, lesson)
+        assert isinstance(pupil, MonoForward)  # noqa: S101
+        self.net_ = pupil.net
         self.block_scores_, judge = None, lesson.validation
         if judge is not None:
             score = right if self._loss.classes else explained
