@@ -131,14 +131,14 @@ def test_a_model_file_is_shown_and_predicts_but_is_no_mesh(capsys: pytest.Captur
 
 
 def test_the_demonstration_shows_every_block_and_what_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(demo_layers, "EPOCHS", 6)
-    monkeypatch.setattr(demo_layers, "BLOCKS", (64, 64, 64))
+    monkeypatch.setattr(demo_layers, "EPOCHS", 3)
+    monkeypatch.setattr(demo_layers, "BLOCKS", (128, 128, 128))
     from rich.progress import Progress
 
     with Progress(disable=True) as bars:
         local, whole = demo_layers.taught(0, bars)
     assert [len(one.right) for one in (local, whole)] == [3, 1]
-    assert [len(curve) for curve in local.curves] == [6, 6, 6]
+    assert [len(curve) for curve in local.curves] == [3, 3, 3]
     assert local.curves[-1][-1] > 0.3
     assert 0 < local.kept < whole.kept
     rows = demo_layers.rows([local, whole])

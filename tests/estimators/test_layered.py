@@ -24,8 +24,8 @@ NUMBERS = [name for name, one in RULES.items() if one.numbers]
 
 @pytest.mark.parametrize("name", RULES)
 def test_every_rule_tells_classes_apart(name: str) -> None:
-    model: Any = LayeredClassifier(name, max_iter=50, **SETTINGS).fit(X, Y)
-    assert model.score(X, Y) > 0.85
+    model: Any = LayeredClassifier(name, max_iter=40, **SETTINGS).fit(X, Y)
+    assert model.score(X, Y) > 0.8
     again = pickle.loads(pickle.dumps(model))  # noqa: S301
     np.testing.assert_array_equal(again.predict_proba(X), model.predict_proba(X))
     assert torch.equal(again.partial_fit(X, Y)._outputs(X), model.partial_fit(X, Y)._outputs(X))
@@ -34,9 +34,9 @@ def test_every_rule_tells_classes_apart(name: str) -> None:
 @pytest.mark.parametrize("name", NUMBERS)
 def test_rules_predict_numbers(name: str) -> None:
     y = np.stack([1000 * X[:, 3], -X[:, 2]], 1)
-    model: Any = LayeredRegressor(name, max_iter=40, **SETTINGS).fit(X, y)
+    model: Any = LayeredRegressor(name, max_iter=25, **SETTINGS).fit(X, y)
     assert model.predict(X).shape == y.shape
-    assert model.score(X, y) > 0.85
+    assert model.score(X, y) > 0.8
 
 
 def test_labels_are_written_beside_the_features_and_not_over_them() -> None:

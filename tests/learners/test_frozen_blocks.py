@@ -8,7 +8,7 @@ from onward.learners.mono_forward import MonoForward
 from onward.nets.builders import mlp, vgg8b
 from onward.training.data import Dataset, Split
 from onward.training.fit import Recipe, fit
-from tests.learners.plugged import ADAM, same, state_of
+from tests.blocks.plugged import ADAM, same, state_of
 
 
 def learner_and_data() -> tuple[MonoForward, Dataset]:

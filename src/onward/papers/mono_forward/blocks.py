@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from onward.blocks.transparency import judge_blocks
 from onward.learners.base import AbstractLearner
 from onward.learners.mono_forward import MonoForward
 from onward.training.data import Dataset
-from onward.training.transparency import judge_blocks
 
 
 def each_block(learner: AbstractLearner, data: Dataset) -> dict[str, float]:

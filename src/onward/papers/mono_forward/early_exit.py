@@ -12,13 +12,15 @@ from functools import partial
 
 import torch
 
+from onward.blocks.early_exit import exit_costs
+from onward.blocks.exit_curve import ExitPoint, cheapest, exit_curve
+from onward.blocks.transparency import judge_blocks
 from onward.datasets import images
 from onward.experiments.layers import train_layers
 from onward.experiments.result import Result
 from onward.experiments.spec import Experiment
 from onward.experiments.statistics import mean, values
 from onward.learners.base import AbstractLearner
-from onward.learners.early_exit import exit_costs
 from onward.learners.mono_forward import MonoForward
 from onward.nets.builders import mlp
 from onward.nets.cost import multiply_adds
@@ -30,9 +32,7 @@ from onward.reports import figures
 from onward.reports.artefact import Artefact, Element, Picture, Results, Table, Text
 from onward.reports.canvas import Figure, figure_of, row_of_axes
 from onward.training.data import Dataset, Split
-from onward.training.early_exit import ExitPoint, cheapest, exit_curve
 from onward.training.fit import Recipe
-from onward.training.transparency import judge_blocks
 
 SEEDS = 3
 THRESHOLDS = (0.0, 0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999, 0.9999, float("inf"))

@@ -8,18 +8,18 @@ from dataclasses import replace
 
 import torch
 
+from onward.blocks.block_by_block import fit_blocks
+from onward.blocks.classes import accuracy_on, of_classes
+from onward.blocks.plugging import add, with_classes
 from onward.experiments.layers import trained
 from onward.experiments.spec import Outcome, Progress
 from onward.experiments.trials import order
 from onward.learners.backprop import Backprop
 from onward.learners.base import AbstractLearner
 from onward.learners.mono_forward import MonoForward
-from onward.learners.plugging import add, with_classes
 from onward.nets.growing import grown
 from onward.nets.layered import LayeredNet
 from onward.papers.mono_forward.blocks import each_block
-from onward.training.block_by_block import fit_blocks
-from onward.training.classes import accuracy_on, of_classes
 from onward.training.data import Dataset
 from onward.training.fit import Epoch, Recipe, fit
 

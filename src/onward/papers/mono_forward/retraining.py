@@ -8,6 +8,9 @@ from dataclasses import dataclass
 
 import torch
 
+from onward.blocks.attack import attack
+from onward.blocks.block_by_block import fit_blocks, fit_from
+from onward.blocks.transparency import judge_blocks
 from onward.experiments.layers import trained
 from onward.experiments.spec import Outcome, Progress
 from onward.experiments.trials import order
@@ -17,11 +20,8 @@ from onward.learners.base import AbstractLearner
 from onward.learners.mono_forward import MonoForward
 from onward.nets.damage import clear_outliers, damage
 from onward.nets.layered import LayeredNet
-from onward.training.attack import attack
-from onward.training.block_by_block import fit_blocks, fit_from
 from onward.training.data import Dataset, Lesson, Split
 from onward.training.fit import Recipe, Training, evaluate, fit
-from onward.training.transparency import judge_blocks
 
 POSITIONS = ("first", "middle", "last")
 Harm = Callable[[AbstractLearner, int, Split, torch.Generator], None]

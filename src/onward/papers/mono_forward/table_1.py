@@ -11,6 +11,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from onward.blocks.plugging import cut
+from onward.blocks.probes import linear_probes
 from onward.datasets import images
 from onward.experiments.layers import train_layers
 from onward.experiments.result import Result
@@ -20,8 +22,6 @@ from onward.experiments.trials import order
 from onward.learners.backprop import Backprop
 from onward.learners.base import AbstractLearner
 from onward.learners.mono_forward import MonoForward
-from onward.learners.plugging import cut
-from onward.learners.probes import linear_probes
 from onward.nets.builders import mlp
 from onward.nets.layered import LayeredNet
 from onward.papers.mono_forward.blocks import each_block

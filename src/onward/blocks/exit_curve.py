@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import torch
 
-from onward.learners.early_exit import Exits, exit_costs, leave_early
+from onward.blocks.early_exit import Exits, exit_costs, leave_early
 from onward.learners.mono_forward import MonoForward
 from onward.training.data import Split
 from onward.training.metrics import accuracy

@@ -7,16 +7,16 @@ import pytest
 import torch
 from torch import nn
 
+from onward.blocks.block_by_block import fit_blocks
+from onward.blocks.plugging import add, cut, remove, replace, with_classes
 from onward.learners.mono_forward import MonoForward
-from onward.learners.plugging import add, cut, remove, replace, with_classes
 from onward.nets import projections
 from onward.nets.builders import mlp
 from onward.nets.draw import linear
 from onward.nets.layered import LayeredNet
 from onward.nets.readouts import total
-from onward.training.block_by_block import fit_blocks
 from onward.training.fit import Recipe
-from tests.learners.plugged import NETS, RECIPE, data_for, parts_of, same, state_of, train
+from tests.blocks.plugged import NETS, RECIPE, data_for, parts_of, same, state_of, train
 
 RECIPES = {
     "adam": RECIPE,

@@ -7,6 +7,7 @@ import torch
 from torch.nn import functional
 
 from onward import graphs
+from onward.blocks.attack import attack
 from onward.learners.backprop import Backprop
 from onward.learners.base import AbstractLearner
 from onward.learners.forward_only import ForwardOnly
@@ -14,9 +15,8 @@ from onward.learners.mono_forward import MonoForward
 from onward.nets.builders import mlp, vgg8b
 from onward.nets.layered import LayeredNet
 from onward.nets.mesh import MeshNet
-from onward.training.attack import attack
 from onward.training.data import Split
-from tests.learners.plugged import same, state_of
+from tests.blocks.plugged import same, state_of
 
 RULES: list[Callable[[LayeredNet], AbstractLearner]] = [MonoForward, Backprop]
 

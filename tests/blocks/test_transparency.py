@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch.nn import functional
 
+from onward.blocks.transparency import Judged, Transparency, judge_blocks
 from onward.learners.backprop import Backprop
 from onward.learners.joint import Joint
 from onward.learners.mono_forward import MonoForward
@@ -11,8 +12,7 @@ from onward.nets.builders import mlp, vgg8b
 from onward.papers.mono_forward.blocks import each_block
 from onward.training.data import Dataset, Split
 from onward.training.fit import evaluate
-from onward.training.transparency import Judged, Transparency, judge_blocks
-from tests.learners.plugged import NETS, data_for, train
+from tests.blocks.plugged import NETS, data_for, train
 
 
 @pytest.mark.parametrize("name", NETS)

@@ -6,10 +6,10 @@ from functools import partial
 import pytest
 import torch
 
+from onward.blocks.classes import accuracy_on, of_classes
+from onward.blocks.plugging import with_classes
 from onward.learners.mono_forward import MonoForward
-from onward.learners.plugging import with_classes
 from onward.nets.builders import mlp
-from onward.training.classes import accuracy_on, of_classes
 from onward.training.data import Dataset, Split
 from onward.training.fit import Recipe, fit
 from onward.training.metrics import accuracy

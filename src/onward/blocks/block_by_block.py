@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 import torch
 
+from onward.blocks.plugging import cut
 from onward.learners.mono_forward import MonoForward
-from onward.learners.plugging import cut
 from onward.nets.readouts import last
 from onward.training.data import Learnable
 from onward.training.fit import Epoch, Recipe, fit

@@ -6,16 +6,16 @@ import pytest
 import torch
 from torch.nn import functional
 
+from onward.blocks.probes import linear_probes
+from onward.blocks.transparency import judge_blocks
 from onward.datasets.small import digits
 from onward.learners.backprop import Backprop
 from onward.learners.mono_forward import MonoForward
-from onward.learners.probes import linear_probes
 from onward.nets import projections
 from onward.nets.builders import mlp, vgg8b
 from onward.training.data import Dataset, Split
 from onward.training.fit import Recipe, fit
-from onward.training.transparency import judge_blocks
-from tests.learners.plugged import ADAM, RECIPE, same, state_of
+from tests.blocks.plugged import ADAM, RECIPE, same, state_of
 
 
 def test_a_probe_gets_the_gradient_of_logistic_regression(generator: torch.Generator) -> None:

@@ -2,11 +2,11 @@
 
 import pytest
 
-from onward.learners.early_exit import exit_costs, leave_early
+from onward.blocks.early_exit import exit_costs, leave_early
+from onward.blocks.exit_curve import ExitPoint, cheapest, exit_curve
 from onward.learners.mono_forward import MonoForward
 from onward.nets.builders import mlp
-from onward.training.early_exit import ExitPoint, cheapest, exit_curve
-from tests.learners.plugged import NETS, data_for, train
+from tests.blocks.plugged import NETS, data_for, train
 
 
 def test_points_are_what_the_exits_of_all_examples_come_to() -> None:

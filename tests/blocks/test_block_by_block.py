@@ -5,15 +5,15 @@ from functools import partial
 import pytest
 import torch
 
+from onward.blocks.block_by_block import fit_block_by_block, fit_blocks, fit_from
+from onward.blocks.plugging import cut
+from onward.blocks.transparency import judge_blocks
 from onward.learners.mono_forward import MonoForward
-from onward.learners.plugging import cut
 from onward.nets.builders import vgg8b
 from onward.nets.readouts import total
-from onward.training.block_by_block import fit_block_by_block, fit_blocks, fit_from
 from onward.training.data import Dataset, Split
 from onward.training.fit import Recipe, fit
-from onward.training.transparency import judge_blocks
-from tests.learners.plugged import ADAM, NETS, RECIPE, data_for, parts_of, same, state_of, train
+from tests.blocks.plugged import ADAM, NETS, RECIPE, data_for, parts_of, same, state_of, train
 
 
 def order() -> torch.Generator:

@@ -3,11 +3,11 @@
 import pytest
 import torch
 
-from onward.learners.early_exit import exit_costs, leave_early
+from onward.blocks.early_exit import exit_costs, leave_early
 from onward.learners.mono_forward import MonoForward
 from onward.nets.builders import cnn, mlp, vgg8b
 from onward.training.fit import Recipe
-from tests.learners.plugged import ADAM, NETS, data_for, train
+from tests.blocks.plugged import ADAM, NETS, data_for, train
 
 NEVER = float("inf")
 
