@@ -11,7 +11,7 @@ from onward.learners.mono_forward import MonoForward
 from onward.nets.builders import mlp, vgg8b
 from onward.papers.mono_forward.blocks import each_block
 from onward.training.data import Dataset, Split
-from onward.training.fit import evaluate
+from onward.training.judging import evaluate
 from tests.blocks.plugged import NETS, data_for, train
 
 

@@ -201,6 +201,12 @@ def test_pieces_keep_the_state_of_the_solver_and_the_first_scaling() -> None:
     assert pieces.partial_fit(x + 3, y).input_scaling_ is scaling
 
 
+def test_every_piece_has_its_own_order() -> None:
+    model: Any = MonoForwardClassifier(3, batch_size=50, random_state=0)
+    states = [model.partial_fit(X, Y, classes=[0, 1, 2])._generator_state for _ in range(3)]
+    assert not torch.equal(states[1], states[2])
+
+
 def test_a_failing_warm_start_leaves_the_model_as_it_was() -> None:
     model: Any = MonoForwardClassifier((6, 5), warm_start=True, **QUICK).fit(X, Y)
     before = model.predict_proba(X)

@@ -15,7 +15,8 @@ from onward.learners.mono_forward import MonoForward
 from onward.nets.builders import cnn, mlp
 from onward.training import checkpoint
 from onward.training.data import Dataset, Lesson, Split, stack
-from onward.training.fit import JUDGED_TOGETHER, Recipe, Training, evaluate, fit, scores_of
+from onward.training.fit import Recipe, Training, fit
+from onward.training.judging import JUDGED_TOGETHER, evaluate, scores_of
 
 ADAM = partial(torch.optim.Adam, lr=0.01)
 GENERATOR = torch.Generator().manual_seed(0)

@@ -8,7 +8,7 @@ import torch
 
 from onward.learners.base import AbstractLearner
 from onward.training.data import Split
-from onward.training.fit import scores_of
+from onward.training.judging import scores_of
 from onward.training.metrics import accuracy
 
 

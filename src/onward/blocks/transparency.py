@@ -14,7 +14,7 @@ from onward.learners.base import AbstractLearner
 from onward.nets.modes import evaluating
 from onward.nets.readouts import total
 from onward.training.data import Split
-from onward.training.fit import JUDGED_TOGETHER
+from onward.training.judging import JUDGED_TOGETHER
 from onward.training.metrics import accuracy
 
 

@@ -16,7 +16,8 @@ from onward.kernels.losses import Loss
 from onward.learners.forward_only import ForwardOnly
 from onward.nets.mesh import MeshNet
 from onward.training.data import Lesson, Split
-from onward.training.fit import Epoch, Recipe, Training, TrainingFailed, evaluate
+from onward.training.fit import Epoch, Recipe, Training, TrainingFailed
+from onward.training.judging import evaluate
 
 Watch = Callable[[Iterable[Epoch]], Iterable[Epoch]]
 

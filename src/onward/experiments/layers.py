@@ -17,7 +17,8 @@ from onward.experiments.trials import order
 from onward.learners.base import AbstractLearner
 from onward.nets.layered import LayeredNet
 from onward.training.data import Augment, Dataset
-from onward.training.fit import Epoch, Recipe, evaluate, fit
+from onward.training.fit import Epoch, Recipe, fit
+from onward.training.judging import evaluate
 
 Also = Callable[[AbstractLearner, Dataset], dict[str, float]]
 

@@ -17,7 +17,8 @@ from onward.experiments.trials import Measure, judged, order
 from onward.learners.base import AbstractLearner
 from onward.nets.mesh import MeshNet
 from onward.training.data import Dataset, stack
-from onward.training.fit import Recipe, evaluate, fit
+from onward.training.fit import Recipe, fit
+from onward.training.judging import evaluate
 
 
 def train_from_starts(

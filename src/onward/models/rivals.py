@@ -142,7 +142,7 @@ def taught(task: str, rule: Rule, layers: Sequence[int]) -> Contestant:
     """
     kind = LayeredClassifier if task == CLASSES else LayeredRegressor
     settings = [{"learning_rate_init": rate} for rate in RATES]
-    merit = least_loss
+    merit = least_loss if rule.calibrated or task != CLASSES else most_right
 
     def make(seed: int) -> LayeredEstimator:
         return kind(rule, hidden_layer_sizes=tuple(layers), max_iter=EPOCHS, early_stopping=False, random_state=seed)

@@ -20,11 +20,9 @@ from onward.description import LATER
 from onward.learners.base import AbstractLearner
 from onward.training.best import Best
 from onward.training.data import Learnable, Split
-from onward.training.metrics import accuracy
+from onward.training.judging import evaluate
 from onward.training.second_order import DampedSteps, LevenbergMarquardt
 from onward.training.steps import GradientSteps, Optimiser, Schedule, Stepper
-
-JUDGED_TOGETHER = 2000  # examples whose scores are computed at once
 
 
 class TrainingFailed(RuntimeError):
@@ -295,26 +293,6 @@ def batches(
         x, y, share = (None if part is None else part.narrow(axis, start, width) for part in parts)
         assert x is not None and y is not None  # noqa: S101, PT018
         yield x, y, share
-
-
-@torch.no_grad()
-def scores_of(learner: AbstractLearner, split: Split) -> Float[Tensor, "*nets n o"]:
-    """Give a learner's scores on all examples of a split, in evaluation mode and in parts that memory holds."""
-    axis, mode = len(split.nets), learner.training
-    learner.eval()
-    try:
-        return torch.cat([learner.scores(x) for x in split.x.split(JUDGED_TOGETHER, axis)], axis)
-    finally:
-        learner.train(mode)
-
-
-@torch.no_grad()
-def evaluate(learner: AbstractLearner, split: Split) -> tuple[Float[Tensor, "*nets"], Float[Tensor, "*nets"] | None]:
-    """Give the loss and, for class labels, the accuracy of a learner's scores on a split, in evaluation mode."""
-    scores = scores_of(learner, split)
-    target = learner.loss.at_tick(split.y, -1, scores)
-    loss, _ = learner.loss(scores, target) if split.share is None else learner.loss(scores, target, split.share)
-    return loss, accuracy(scores, target) if learner.loss.classes else None
 
 
 def _check_finite(

@@ -21,7 +21,8 @@ from onward.learners.mono_forward import MonoForward
 from onward.nets.damage import clear_outliers, damage
 from onward.nets.layered import LayeredNet
 from onward.training.data import Dataset, Lesson, Split
-from onward.training.fit import Recipe, Training, evaluate, fit
+from onward.training.fit import Recipe, Training, fit
+from onward.training.judging import evaluate
 
 POSITIONS = ("first", "middle", "last")
 Harm = Callable[[AbstractLearner, int, Split, torch.Generator], None]
