@@ -178,6 +178,8 @@ def test_warm_start_goes_on() -> None:
     model.fit(X + 1e-9, Y)
     assert model.loss_curve_[0] < before
     assert all(torch.equal(*pair) for pair in zip(scaling, model.input_scaling_, strict=True))
+    again: Any = MonoForwardClassifier((6, 5), **QUICK).fit(X, Y).fit(X, Y)
+    assert again.loss_curve_[0] > before, "without it, training begins anew"
     words = r"warm_start goes on with layers 4-6-5-3 \(relu, linear .* last\), but now layers 4-6-3 .* is asked for"
     with pytest.raises(ValueError, match=words):
         model.set_params(hidden_layer_sizes=6).fit(X, Y)

@@ -48,7 +48,10 @@ TITLES = {
     "fashion-mnist": "Fashion-MNIST, 2 x 1000",
     "cifar-10": "CIFAR-10, 3 x 2000",
     "cifar-100": "CIFAR-100, 3 x 2000",
+    "cnn-mnist": "MNIST, CNN 64-128-256-512",
+    "cnn-fashion-mnist": "Fashion-MNIST, CNN 64-128-256-512",
     "cnn-cifar-10": "CIFAR-10, CNN 64-128-256-512",
+    "cnn-cifar-100": "CIFAR-100, CNN 64-128-256-512",
 }
 NAMES = {
     "bp": "BP",
@@ -119,7 +122,7 @@ def _table(found: Mapping[tuple[str, str], Sequence[Result]]) -> Table:
                 ]
             )
     rows += [
-        [f"{TITLES.get(prefix + data, f'{data}, CNN')}", NAMES.get(rule, rule), f"{theirs:.2f}", "not run", ""]
+        [TITLES[prefix + data], NAMES.get(rule, rule), f"{theirs:.2f}", "not run", ""]
         for prefix, table in (("", printed.MLP), ("cnn-", printed.CNN))
         for rule, cells in table.items()
         for data, theirs in cells.items()
