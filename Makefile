@@ -6,7 +6,7 @@ READY  := $(VENV)/.ready
 
 .PHONY: demo test check soak bench report clean
 
-demo: $(READY)          ## train meshes forward-only on Iris and spirals, and write a page about it
+demo: $(READY)          ## train meshes forward-only on Iris and spirals, layers by Mono-Forward on digits, and write a page about it
 	$(BIN)/onward demo
 
 test: check             ## all checks: format, lint, layers, types, tests

@@ -35,6 +35,17 @@ def test_the_example_of_layers_learns_and_keeps_fewer_bytes() -> None:
     assert ours < theirs
 
 
+def test_the_example_of_blocks_runs() -> None:
+    code = re.search(r"```python\n(.*?)```", (ROOT / "docs/blocks.md").read_text(), re.DOTALL)
+    assert code is not None
+    done = subprocess.run([sys.executable, "-c", code[1]], capture_output=True, text=True, check=True)
+    left = re.search(r"left at block \[(\d+), (\d+)\]", done.stdout)
+    assert left is not None
+    assert sum(map(int, left.groups())) == 540
+    assert done.stdout.count("block 2") == 2
+    assert done.stdout.count("block 3") == 1
+
+
 def test_the_example_with_scikit_learn_runs(tmp_path: Path) -> None:
     code = re.search(r"## With scikit-learn\n\n```python\n(.*?)```", README, re.DOTALL)
     assert code is not None
