@@ -19,6 +19,10 @@ CASES: dict[str, tuple[tuple[int, ...], Callable[[], tuple[nn.Module, nn.Module]
         lambda: (nn.Sequential(nn.Linear(11, 9, bias=False), nn.ReLU()), nn.Linear(9, 4, bias=False)),
     ),
     "flattened first": (MAP, lambda: (nn.Sequential(nn.Flatten(), nn.Linear(126, 9), nn.ReLU()), nn.Linear(9, 4))),
+    "tokens": (
+        (4, 11),
+        lambda: (nn.Sequential(nn.Linear(11, 9), nn.ReLU()), nn.Sequential(nn.Flatten(), nn.Linear(36, 4))),
+    ),
     "two linear maps in a block": (
         VECTOR,
         lambda: (nn.Sequential(nn.Linear(11, 8), nn.ReLU(), nn.Linear(8, 9), nn.ReLU()), nn.Linear(9, 4)),

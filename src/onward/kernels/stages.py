@@ -35,14 +35,15 @@ class Stage:
 
 
 def linear() -> Stage:
-    """`z = x W^T + c`; `dW = dz^T x`, `dc = sum_b dz`, `dx = dz W`. Own tensors: `W` (`o i`) and, if there is one, `c`."""
+    """`z = x W^T + c`; `dW = dz^T x`, `dc = sum_b dz`, `dx = dz W`, over all axes but the last. Own tensors: `W` (`o i`) and, if there is one, `c`."""
 
     def run(x: Tensor, own: Sequence[Tensor]) -> tuple[Tensor, Kept]:
         return functional.linear(x, *own), (x,)
 
     def back(dz: Tensor, kept: Kept, own: Sequence[Tensor], wanted: bool) -> tuple[Tensor | None, list[Tensor]]:
         (x,) = kept
-        blame = [dz.T @ x, *(dz.sum(0) for _ in own[1:])]
+        rows = dz.flatten(0, -2)  # a map of features is applied to every token of every example
+        blame = [rows.T @ x.flatten(0, -2), *(rows.sum(0) for _ in own[1:])]
         return (dz @ own[0] if wanted else None), blame
 
     return Stage(run, back)

@@ -70,7 +70,7 @@ class DirectFeedbackAlignment(AbstractLearner):
         for k, (block, feedback) in enumerate(zip(self.net.blocks, self.feedback.buffers(), strict=True)):
             activity = activities[k + 1]
             with torch.no_grad():
-                blame = (error @ feedback).view(activity.shape)
+                blame = (error.to(feedback.dtype) @ feedback).view(activity.shape)
             yield from self._parcel(f"net.blocks.{k}.", block, value, activity, blame)
 
     @torch.no_grad()

@@ -21,7 +21,7 @@ from onward.nets.layered import LayeredNet
 from onward.nets.modes import evaluating, rests
 from onward.nets.projections import Projection
 from onward.nets.readouts import Readout, last
-from onward.nets.staged import staged
+from onward.nets.staged import staged, tied
 
 
 class MonoForward(AbstractLearner):
@@ -78,12 +78,12 @@ class MonoForward(AbstractLearner):
                     x = block(x)
                 continue
             named = projected.learning_parameters(self.net, self.projections, k)
-            chains = staged(block), staged(projection)
+            first, second = staged(block), staged(projection)
             with evaluating(block) if rests(block) else nullcontext():
-                if chains[0] is None or chains[1] is None:
+                if first is None or second is None or tied([*first, *second]):
                     found = local.by_autograd(block, projection, list(named.values()), x, y, self.loss, importance)
                 else:
-                    found = local.closed_form(chains[0], chains[1], x, y, self.loss, importance)
+                    found = local.closed_form(first, second, x, y, self.loss, importance)
             x, value, gradients = found
             yield Credit(value, dict(zip(named, gradients, strict=True)))
 

@@ -24,6 +24,12 @@ def staged(module: nn.Module) -> tuple[Link, ...] | None:
     return None if link is None else (link,)
 
 
+def tied(links: Sequence[Link]) -> bool:
+    """Whether a tensor stands at two places of a chain, so that its blame would be a sum."""
+    own = [id(tensor) for link in links for tensor in link.own]
+    return len(set(own)) < len(own)
+
+
 def _link(module: nn.Module) -> Link | None:
     kind = type(module)
     if kind is nn.Linear:

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from onward.experiments.result import Result
 from onward.experiments.statistics import Mean, mean, paired, values
 from onward.papers.mono_forward import accuracy
-from onward.papers.mono_forward.cells import CIFAR_10, MNIST, RATES, cell, tuning
+from onward.papers.mono_forward.cells import CIFAR_10, MNIST, cell, tuning
 from onward.papers.mono_forward.words import percent, points
 from onward.reports.artefact import Artefact, Element, Results, Table, Text
 
@@ -26,11 +26,11 @@ STEPS = {
 }
 ACCURACY = "test_accuracy"  # by the last block, for every rule
 
-# Which of RATES the short runs of the two rules between chose; BP's and Mono-Forward's are those of the accuracy tables.
+# Which of its problem's rates the short runs of the two rules between chose; BP's and Mono-Forward's are those of the accuracy tables.
 CHOSEN: dict[str, dict[str, int]] = {}
 TUNING = {(name, rule): tuning(problem, rule) for name, problem in PROBLEMS.items() for rule in ("ds", "joint")}
 CELLS = {
-    (name, rule): accuracy.CELLS.get((name, rule)) or cell(PROBLEMS[name], rule, RATES[rates[rule]], seeds=SEEDS)
+    (name, rule): accuracy.CELLS.get((name, rule)) or cell(PROBLEMS[name], rule, rates[rule], seeds=SEEDS)
     for name, rates in CHOSEN.items()
     for rule in LADDER
 }
@@ -53,7 +53,7 @@ def render(results: Results) -> list[Element]:
         Table("Test accuracy in per cent: mean ± 95 %.", ["data, net", "rule", "onward"], rows),
         Table(
             "What each step changes: paired difference in points, mean ± 95 %, over the seeds that both have.",
-            ["data, net", "step", *("points",)],
+            ["data, net", "step", "points"],
             [
                 [accuracy.TITLES[name], f"{NAMES[one]} to {NAMES[other]}: {words}", points(step(found, name, one, other))]
                 for name in PROBLEMS
