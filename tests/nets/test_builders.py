@@ -92,6 +92,7 @@ def test_first_weights_have_the_spread_that_they_promise() -> None:
     assert float(uniform.bias.abs().max()) > 0.04
     he = draw.convolution(40, 300, bias=True, generator=generator, initialise=draw.he).requires_grad_(False)
     assert float(he.weight.std()) == pytest.approx((2 / 360) ** 0.5, rel=0.02)
+    assert he.bias is not None
     assert not he.bias.any()
 
 

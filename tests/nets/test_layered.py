@@ -29,7 +29,7 @@ def test_finding_the_shapes_leaves_statistics_modes_and_random_states_alone() ->
     assert not mixed.training
     drawn = torch.random.get_rng_state()
     torch.random.set_rng_state(state)
-    nn.Linear(3, 4), nn.Linear(4, 2)
+    _ = nn.Linear(3, 4), nn.Linear(4, 2)
     assert torch.equal(drawn, torch.random.get_rng_state())  # only the modules' own first weights were drawn
 
 
@@ -79,7 +79,8 @@ def test_a_sequential_is_cut_where_a_map_begins_and_is_itself_what_learns() -> N
     ]
     assert net.shapes == ((1, 6, 6), (4, 2, 2), (8,))
     x = torch.randn(5, 1, 6, 6, generator=seeded())
-    whole.eval(), net.eval()
+    whole.eval()
+    net.eval()
     assert torch.equal(net(x), whole(x))
     with torch.no_grad():
         next(net.parameters()).add_(1)
@@ -88,7 +89,7 @@ def test_a_sequential_is_cut_where_a_map_begins_and_is_itself_what_learns() -> N
 
 def test_what_stands_before_the_first_map_belongs_to_the_first_block() -> None:
     net = LayeredNet.from_sequential(nn.Sequential(nn.Flatten(), nn.Linear(4, 3), nn.ReLU(), nn.Linear(3, 2)), (2, 2))
-    assert [len(block) for block in net.blocks] == [3]
+    assert [len(list(block.children())) for block in net.blocks] == [3]
     assert net.shapes == ((2, 2), (3,))
 
 
@@ -124,3 +125,24 @@ def test_mistakes_are_told_in_one_sentence() -> None:
         net(torch.zeros(2, 3).double())
     with pytest.raises(ValueError, match=r"batch x 3, got \(0, 3\)"):
         net(torch.zeros(0, 3))
+
+
+def test_what_cannot_be_cut_or_taught_apart_is_refused() -> None:
+    shared = nn.Linear(4, 4)
+    with pytest.raises(ValueError, match="a parameter stands in two blocks"):
+        LayeredNet([shared, nn.Sequential(nn.ReLU(), shared)], nn.Linear(4, 2), features=(4,))
+    with pytest.raises(ValueError, match="scores, not probabilities: leave out the Softmax"):
+        LayeredNet.from_sequential(nn.Sequential(nn.Linear(3, 4), nn.Linear(4, 2), nn.Softmax(1)), (3,))
+    assert LayeredNet.from_sequential(nn.Sequential(nn.Linear(3, 4), nn.Linear(4, 2)), 3).shapes == ((3,), (4,))
+
+
+def test_weights_that_are_tied_within_a_block_are_given_the_sum_of_their_blame() -> None:
+    from onward.learners.backprop import Backprop
+    from onward.learners.mono_forward import MonoForward
+
+    shared = nn.Linear(4, 4)
+    net = LayeredNet([nn.Sequential(shared, nn.ReLU(), shared, nn.ReLU())], nn.Linear(4, 2), features=(4,)).double()
+    x, y = torch.randn(5, 4, generator=seeded()).double(), torch.tensor([0, 1, 0, 1, 1])
+    (ours,), (theirs,) = MonoForward(net).credit(x, y), Backprop(net).credit(x, y)
+    for name, gradient in theirs.gradients.items():
+        torch.testing.assert_close(ours.gradients[name], gradient, rtol=1e-11, atol=1e-13)

@@ -1,11 +1,15 @@
 """The declarations of Mono-Forward's experiments: chosen by what is stored, on what they say."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
+from onward.experiments.result import Result
 from onward.experiments.run import stored
-from onward.papers.mono_forward import accuracy, causes, cells, printed
+from onward.experiments.statistics import mean
+from onward.papers.mono_forward import accuracy, causes, cells, forward_forward, prediction_cost, printed, table_6
 
 RESULTS = Path(__file__).parents[2] / "results"
 TUNED = {**{key: (accuracy.CHOSEN, one) for key, one in accuracy.TUNING.items()},
@@ -45,3 +49,99 @@ def test_what_was_printed_stands_at_its_net_and_data() -> None:
     assert accuracy._printed("cnn-cifar-10", "mf") == 82.39
     assert accuracy._printed("cifar-100", "bp") == 27.64
     assert accuracy._printed("mnist", "fa") is None
+
+
+def results(metric: str, values: list[float], **more: float) -> list[Result]:
+    return [
+        Result("a", 100 + k, [100 + k], "", {}, {metric: value, **more}, {}, 1.0, {}, "") for k, value in enumerate(values)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("values", "printed_value", "said"),
+    [
+        ([0.985, 0.9852, 0.9848], 98.6, "reached"),
+        ([0.985, 0.9852, 0.9848], 98.9, "missed"),
+        ([0.985, 0.99, 0.98], 98.8, "undecided"),
+        ([0.985, 0.99, 0.98], 98.2, "undecided"),
+        ([0.99], 98.0, "one seed"),
+    ],
+)
+def test_a_cell_is_judged_by_its_interval(values: list[float], printed_value: float, said: str) -> None:
+    assert accuracy.reached(mean(values), printed_value) == said
+
+
+def test_validation_chooses_between_the_two_readings_not_the_test_part() -> None:
+    more = {"validation_accuracy_last": 0.99, "validation_accuracy_total": 0.5, "test_accuracy_total": 0.999}
+    ours = results("test_accuracy_last", [0.97, 0.9701, 0.9699], **more)
+    assert "97.00" in accuracy._verdicts({("mnist", "mf"): ours}).words
+
+
+def test_longer_training_is_taken_where_validation_likes_it() -> None:
+    base = {"validation_accuracy": 0.9, "epochs": 20}
+    short = results("test_accuracy_last", [0.90, 0.91, 0.92], **base)
+    long = results("test_accuracy_last", [0.80, 0.81, 0.82], **{**base, "validation_accuracy": 0.95, "epochs": 60})
+    bp = results("test_accuracy", [0.85, 0.861, 0.87], **base)
+    (sentence,) = accuracy.readings(
+        {("mnist", "mf"): short, ("mnist", "bp"): bp}, {("mnist", "mf"): long, ("mnist", "bp"): bp}
+    )
+    assert "+4.97" in sentence
+    assert "(Mono-Forward 60, BP 20)" in sentence
+    assert "-5.03" in sentence
+
+
+@pytest.mark.parametrize("module", [accuracy, causes, forward_forward, prediction_cost, table_6])
+def test_reports_stand_without_results(module: ModuleType) -> None:
+    module.render({experiment.name: [] for experiment in module.ARTEFACT.experiments})
+
+
+def test_passes_apart_are_judged_against_the_nearest_by_interval() -> None:
+    metric = "test_accuracy"
+    turns: dict[str, Sequence[Result]] = {
+        "in every batch": results(metric, [0.99, 0.99, 0.99]),
+        "1 batch": results(metric, [0.95, 0.951, 0.949]),
+        "10 batches": results(metric, [0.95, 0.949, 0.951]),
+        "100 batches": results(metric, [0.5, 0.501, 0.502]),
+        "an epoch": results(metric, [0.96, 0.961, 0.959]),
+    }
+    said = forward_forward.verdict(turns)
+    assert "falls with turns of 100 batches" in said
+    assert "does not fall with turns of an epoch" in said
+    assert "cannot be told apart with turns of 10 batches" in said
+    assert "one seed says nothing" in forward_forward.verdict({key: value[:1] for key, value in turns.items()})
+
+
+def test_arms_of_passes_apart_see_as_many_right_and_wrong_labels() -> None:
+    paired, turn = (
+        forward_forward.apart(words, 0.001).spec["trial"]["recipe"] for words in ("in every batch", "10 batches")
+    )
+    assert turn["epochs"] == 2 * paired["epochs"] == turn["schedule"]["T_max"]
+
+
+def test_what_a_prediction_costs_is_counted() -> None:
+    (outcome,) = prediction_cost.measure(
+        [1], lambda part: None, features=(1, 4, 4), widths=(20, 30), classes=(2, 5), batch=8, turns=1
+    )
+    found = outcome.metrics
+    bp = 16 * 20 + 20 * 30 + 30 * 5
+    assert found["bp_products_5"] == found["bp_parameters_5"] == found["mf-last_products_5"] == bp
+    assert found["mf-total_products_5"] == found["mf-total_parameters_5"] == bp + 20 * 5
+    assert found["ff_products_5"] == 5 * (16 * 20 + 20 * 30)
+    assert found["ff_parameters_5"] == 16 * 20 + 20 * 30
+    assert found["one-pass-ff_parameters_5"] == 16 * 20 + 20 * 30 + 50 * 5
+    assert all(found[f"{name}_{size}_2"] > 0 for name in prediction_cost.NAMES for size in ("single", "batch"))
+
+
+def test_the_ladder_names_the_steps_whose_interval_leaves_out_zero() -> None:
+    metric = "test_accuracy"
+    found = {
+        ("mnist", "bp"): results(metric, [0.98, 0.981, 0.982]),
+        ("mnist", "ds"): results(metric, [0.98, 0.982, 0.981]),
+        ("mnist", "joint"): results(metric, [0.98, 0.981, 0.982]),
+        ("mnist", "mf"): results(metric, [0.93, 0.931, 0.932]),
+    }
+    (sentence,) = causes.verdict(found)
+    assert "beyond its interval is the gradient cut between blocks (-5.00" in sentence
+    assert "The largest change is the gradient cut" in sentence
+    found["mnist", "mf"] = found["mnist", "bp"]
+    assert "no step changes accuracy" in causes.verdict(found)[0]

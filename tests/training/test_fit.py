@@ -277,7 +277,7 @@ def test_mistakes_are_refused_before_training() -> None:
         next(fit(ForwardOnly(net()), bad, Recipe(ADAM, 1, patience=2), generator=seeded(0)))
     with pytest.raises(ValueError, match="one generator a net is needed, got 2"):
         next(fit(ForwardOnly(net()), iris, recipe, generator=[seeded(0), seeded(1)]))
-    with pytest.raises(ValueError, match="epochs must be at least 1, got 0"):
+    with pytest.raises(ValueError, match="epochs must be a whole number of at least 1, got 0"):
         Recipe(ADAM, 0)
 
 

@@ -4,15 +4,23 @@ from collections.abc import Callable
 from functools import partial
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from jaxtyping import TypeCheckError
 from torch import Tensor, nn
 
 from onward.learners.backprop import Backprop
 from onward.learners.base import AbstractLearner
+from onward.learners.direct_feedback_alignment import DirectFeedbackAlignment
+from onward.learners.feedback_alignment import FeedbackAlignment
+from onward.learners.forward_forward import ForwardForward
+from onward.learners.joint import Joint
 from onward.learners.mono_forward import MonoForward
+from onward.learners.symba import SymBa
 from onward.nets.builders import cnn, mlp
+from onward.nets.readouts import last, mean, total
 from onward.training import checkpoint
 from onward.training.data import Dataset, Lesson, Split, stack
 from onward.training.fit import Recipe, Training, fit
@@ -35,6 +43,10 @@ def normalised() -> MonoForward:
 
 def noise(x: Tensor, generator: torch.Generator) -> Tensor:
     return x + 0.1 * torch.randn(x.shape, generator=generator)
+
+
+def noise_of(x: Tensor, generator: torch.Generator, *, scale: float) -> Tensor:
+    return x + scale * torch.randn(x.shape, generator=generator)
 
 
 def test_steps_are_taken_in_training_mode_and_looked_at_in_evaluation_mode() -> None:
@@ -147,3 +159,61 @@ def test_a_recipe_of_before_products_is_described_as_before() -> None:
 
     assert "products" not in describe(Recipe(ADAM, 1))
     assert describe(Recipe(ADAM, 1, products=torch.bfloat16))["products"] == "torch.bfloat16"
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"epochs": 1.5}, "epochs must be a whole number of at least 1, got 1.5"),
+        ({"products": torch.int8}, "torch.bfloat16 or torch.float16, got torch.int8"),
+        ({"optimiser": "adam"}, "as partial(torch.optim.Adam, lr=0.001), got str"),
+    ],
+)
+def test_recipes_that_cannot_be_followed_are_refused(changes: dict[str, Any], words: str) -> None:
+    given: dict[str, Any] = {"optimiser": ADAM, "epochs": 1} | changes
+    with pytest.raises((ValueError, TypeCheckError)) as refused:
+        Recipe(**given)
+    if refused.type is ValueError:
+        assert words in str(refused.value)
+
+
+@pytest.mark.parametrize("changed", ["readout", "learning", "augmentation", "rate of augmentation"])
+def test_a_checkpoint_of_other_settings_is_refused(tmp_path: Path, changed: str) -> None:
+    recipe = Recipe(ADAM, 3, 10)
+
+    def begun(**changes: Any) -> Training:
+        learner = MonoForward(mlp(6, (8, 8), 2, generator=seeded()), readout=changes.get("readout", last))
+        learner.learning = changes.get("learning", learner.learning)
+        data = Lesson("signs", DATA.train, DATA.validation, changes.get("augment", partial(noise_of, scale=0.1)))
+        return Training(learner, data, recipe, generator=seeded())
+
+    run = begun()
+    next(run.steps())
+    checkpoint.save(run, tmp_path / "run")
+    checkpoint.resume(begun(), tmp_path / "run")
+    others = {
+        "readout": {"readout": total},
+        "learning": {"learning": frozenset({1})},
+        "augmentation": {"augment": None},
+        "rate of augmentation": {"augment": partial(noise_of, scale=0.2)},
+    }
+    other = begun(**others[changed])
+    words = "another augmentation" if "augmentation" in changed else f"other settings of its rule: {changed} was"
+    with pytest.raises(ValueError, match=words):
+        checkpoint.resume(other, tmp_path / "run")
+
+
+@pytest.mark.parametrize("rule", [MonoForward, DirectFeedbackAlignment, FeedbackAlignment, Joint, ForwardForward, SymBa])
+def test_a_plain_module_is_refused_with_the_way_to_a_layered_net(rule: Callable[..., AbstractLearner]) -> None:
+    with pytest.raises((ValueError, TypeCheckError)) as refused:
+        rule(nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2)))
+    if refused.type is ValueError:
+        assert "expected a LayeredNet, got Sequential" in str(refused.value)
+
+
+def test_the_sum_of_predicted_values_is_no_readout() -> None:
+    with pytest.raises(ValueError, match="take the readout mean or last"):
+        MonoForward(mlp(3, (4, 4), 1), "mean squared error", readout=total)
+    learner = MonoForward(mlp(3, (4, 4), 1), "mean squared error", readout=mean)
+    x = torch.randn(5, 3, generator=seeded())
+    torch.testing.assert_close(learner.scores(x), sum(learner.goodness(x)).detach() / 2)  # pyright: ignore[reportAttributeAccessIssue]

@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from onward.kernels.local import single
+from onward.kernels.losses import single
 from onward.learners.mono_forward import MonoForward
 from onward.nets.cost import multiply_adds
 from onward.nets.modes import evaluating
@@ -43,6 +43,8 @@ def leave_early(learner: MonoForward, x: Float[Tensor, "b ..."], threshold: floa
     Raises:
         ValueError: a threshold below 0 or NaN, or inputs that do not fit.
     """
+    if not learner.loss.classes:
+        raise ValueError(f"only classes can be sure enough to leave early; {learner.loss.name} predicts values")
     if not threshold >= 0:
         raise ValueError(f"the threshold must be a probability, or infinite for no early exit, got {threshold}")
     learner.net.check(x)

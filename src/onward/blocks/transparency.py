@@ -12,7 +12,7 @@ from torch import Tensor
 from onward.kernels.losses import Loss
 from onward.learners.base import AbstractLearner
 from onward.nets.modes import evaluating
-from onward.nets.readouts import total
+from onward.nets.readouts import mean, total
 from onward.training.data import Split
 from onward.training.judging import JUDGED_TOGETHER
 from onward.training.metrics import accuracy
@@ -43,7 +43,7 @@ class Transparency:
 
     Attributes:
         blocks: each on its own, in order.
-        total: the sum of all blocks.
+        total: all blocks together: their sum, or the mean of the values that they predict.
     """
 
     blocks: tuple[Judged, ...]
@@ -63,7 +63,7 @@ class Transparency:
         return max(range(len(self.blocks)), key=lambda k: (_merit(self.blocks[k]), -k))
 
     def __str__(self) -> str:
-        rows = [(f"block {k}", judged) for k, judged in enumerate(self.blocks, 1)] + [("sum of blocks", self.total)]
+        rows = [(f"block {k}", judged) for k, judged in enumerate(self.blocks, 1)] + [("all blocks", self.total)]
         width = max(len(name) for name, _ in rows)
         lines = [f"{'':{width}}  accuracy      loss"]
         for k, (name, judged) in enumerate(rows):
@@ -92,7 +92,7 @@ def judge_blocks(learner: AbstractLearner, split: Split) -> Transparency:
         parts = [learner.goodness(x) for x in split.x.split(JUDGED_TOGETHER)]
     goodness = [torch.cat(block) for block in zip(*parts, strict=True)]
     blocks = tuple(_judged(learner.loss, scores, split) for scores in goodness)
-    return Transparency(blocks, _judged(learner.loss, total(goodness), split))
+    return Transparency(blocks, _judged(learner.loss, (total if learner.loss.classes else mean)(goodness), split))
 
 
 def _judged(loss: Loss, scores: Float[Tensor, "n o"], split: Split) -> Judged:

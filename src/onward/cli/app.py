@@ -297,6 +297,9 @@ def report(
     for artefact in ARTEFACTS.values() if name == "all" else [find(name)]:
         found = {experiment.name: running.stored(experiment, results) for experiment in artefact.experiments}
         have = sum(map(len, found.values()))
+        if not have and name == "all":
+            console.print(f"{artefact.name}: no results under {results} yet; `onward run {artefact.name}` makes them", markup=False)
+            continue
         if not have:
             raise ValueError(
                 f"no results of {artefact.name} are stored under {results}; `onward run {artefact.name}` makes them"

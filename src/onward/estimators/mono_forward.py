@@ -6,7 +6,7 @@ Every block predicts by itself, so the predictions can be had stage by stage, as
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
 import numpy as np
@@ -23,14 +23,8 @@ from onward.estimators.regressing import Regressing
 from onward.estimators.stage_scores import explained, right
 from onward.learners.base import AbstractLearner
 from onward.learners.mono_forward import MonoForward
-from onward.nets.readouts import Readout, last, total
+from onward.nets.readouts import Readout, last, mean, total
 from onward.training.data import Lesson
-
-
-def mean(goodness: Sequence[Float[Tensor, "b o"]]) -> Float[Tensor, "b o"]:
-    """Predict by the mean over the blocks, each of which predicts the numbers themselves."""
-    return torch.stack(list(goodness)).mean(0)
-
 
 READOUTS: Mapping[str, Readout] = {"last": last, "total": total, "mean": mean}
 

@@ -51,7 +51,7 @@ def train_layers(
         parts = replace(data(seed), augment=augment)
         learner = rule(net(generator=torch.Generator().manual_seed(seed)))
         began = time.perf_counter()
-        epochs = trained(learner, parts, recipe, seed, _within(progress, done, len(seeds), recipe))
+        epochs = trained(learner, parts, recipe, seed, within(progress, done, len(seeds), recipe))
         seconds = time.perf_counter() - began
         outcomes.append(_outcome(learner, parts, recipe, epochs, seconds, also))
     return outcomes
@@ -78,7 +78,7 @@ def choose_layers(
         began = time.perf_counter()
         for number, recipe in enumerate(recipes):
             learner = rule(net(generator=torch.Generator().manual_seed(seed)))
-            see = _within(progress, done * len(recipes) + number, len(seeds) * len(recipes), recipe)
+            see = within(progress, done * len(recipes) + number, len(seeds) * len(recipes), recipe)
             epochs = trained(learner, parts, recipe, seed, see)
             found.append((learner, recipe, epochs))
         best = min(range(len(found)), key=lambda k: (-_last_accuracy(found[k][2]), _last_loss(found[k][2])))
@@ -108,7 +108,7 @@ def tune(
         found = []
         for number, recipe in enumerate(recipes):
             learner = rule(net(generator=torch.Generator().manual_seed(seed)))
-            see = _within(progress, done * len(recipes) + number, len(seeds) * len(recipes), recipe)
+            see = within(progress, done * len(recipes) + number, len(seeds) * len(recipes), recipe)
             found.append(_last_accuracy(trained(learner, parts, recipe, seed, see)))
         metrics: dict[str, float | int] = {f"validation_accuracy_{k}": right for k, right in enumerate(found)}
         outcomes.append(Outcome(metrics | {"recipe": found.index(max(found))}, {}))
@@ -141,7 +141,7 @@ def _outcome(
     return Outcome(metrics, _series(epochs))
 
 
-def _within(progress: Progress, before: int, of: int, recipe: Recipe) -> Callable[[Epoch], None]:
+def within(progress: Progress, before: int, of: int, recipe: Recipe) -> Callable[[Epoch], None]:
     """Tell the part that is done, of several runs of which some are."""
     return lambda epoch: progress((before + epoch.number / recipe.epochs) / of)
 

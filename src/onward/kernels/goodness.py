@@ -15,7 +15,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn import functional
 
-from onward.kernels.local import single
+from onward.kernels.losses import single
 
 
 class Rows(NamedTuple):

@@ -79,8 +79,3 @@ def by_autograd(
         value, error = loss.of_scores(reads, y, importance)
     gradients = torch.autograd.grad(reads, list(own), error.to(reads.dtype)) if own else ()
     return activity.detach(), value, list(gradients)
-
-
-def single(scores: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
-    """Give scores of half precision in single precision, in which every loss is computed."""
-    return scores.float() if scores.dtype in (torch.bfloat16, torch.float16) else scores

@@ -54,7 +54,7 @@ class Loss:
         """The same for a net that knows no ticks: targets of other shapes are refused, and scores of half precision are
         read in single precision (as is the derivative).
         """
-        reads = scores.float() if scores.dtype in (torch.bfloat16, torch.float16) else scores
+        reads = single(scores)
         self.check_shape(target, reads.shape, 0)
         return self.evaluate(reads, target, importance)
 
@@ -124,6 +124,11 @@ class Loss:
                 raise ValueError(f"{self.name} takes floating-point targets, got {target.dtype}")
             if not target.isfinite().all():
                 raise ValueError(f"targets must be finite, got {target[~target.isfinite()][0].item()}")
+
+
+def single(scores: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
+    """Give scores of half precision in single precision, in which every loss is computed."""
+    return scores.float() if scores.dtype in (torch.bfloat16, torch.float16) else scores
 
 
 def every_tick(loss: Loss) -> Loss:

@@ -12,8 +12,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from onward.kernels import losses
-from onward.kernels.local import single
-from onward.kernels.losses import Loss
+from onward.kernels.losses import Loss, single
 from onward.learners.base import AbstractLearner, Credit
 from onward.nets.mesh import MeshNet
 

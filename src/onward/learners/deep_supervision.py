@@ -13,8 +13,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from onward.kernels import joint, losses
-from onward.kernels.local import single
-from onward.kernels.losses import Loss
+from onward.kernels.losses import Loss, single
 from onward.learners.base import AbstractLearner, Credit
 from onward.nets import projected, projections
 from onward.nets.layered import LayeredNet

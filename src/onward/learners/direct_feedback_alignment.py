@@ -13,12 +13,11 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from onward.kernels import losses
-from onward.kernels.local import single
-from onward.kernels.losses import Loss
+from onward.kernels.losses import Loss, single
 from onward.learners.base import AbstractLearner, Credit
 from onward.nets import draw
 from onward.nets.draw import Draw
-from onward.nets.layered import LayeredNet, generator_of
+from onward.nets.layered import LayeredNet, check_layered, generator_of
 
 
 class DirectFeedbackAlignment(AbstractLearner):
@@ -45,6 +44,7 @@ class DirectFeedbackAlignment(AbstractLearner):
             ValueError: a net without a head, or an unknown loss.
         """
         super().__init__()
+        check_layered(net)
         self.net = net
         self.loss = losses.find(loss)
         outputs, like = net.outputs, next(net.parameters())

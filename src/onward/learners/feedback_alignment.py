@@ -13,13 +13,12 @@ from jaxtyping import Float
 from torch import Tensor
 
 from onward.kernels import losses
-from onward.kernels.local import single
-from onward.kernels.losses import Loss
+from onward.kernels.losses import Loss, single
 from onward.learners.base import AbstractLearner, Credit
 from onward.nets import draw
 from onward.nets.draw import Draw
 from onward.nets.feedback import Feedback
-from onward.nets.layered import LayeredNet
+from onward.nets.layered import LayeredNet, check_layered
 
 
 class FeedbackAlignment(AbstractLearner):
@@ -42,6 +41,7 @@ class FeedbackAlignment(AbstractLearner):
             ValueError: a net without a head or with other weights, or an unknown loss.
         """
         super().__init__()
+        check_layered(net)
         self.net = net
         self.loss = losses.find(loss)
         self.outputs = net.outputs

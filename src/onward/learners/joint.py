@@ -15,7 +15,7 @@ from torch import Tensor
 from onward.kernels import joint, losses
 from onward.kernels.losses import Loss
 from onward.learners.base import AbstractLearner, Credit
-from onward.nets import projected, projections
+from onward.nets import projected, projections, readouts
 from onward.nets.layered import LayeredNet
 from onward.nets.projections import Projection
 from onward.nets.readouts import Readout, last
@@ -42,7 +42,7 @@ class Joint(AbstractLearner):
         super().__init__()
         self.net = net
         self.loss = losses.find(loss)
-        self.readout = readout
+        self.readout = readouts.checked(readout, self.loss)
         self.projections = projected.early_projections(net, projection)
 
     def credit(

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from onward.kernels import goodness as kernels
 from onward.kernels import labels, losses
-from onward.kernels.local import single
+from onward.kernels.losses import single
 from onward.learners import by_goodness
 from onward.learners.base import AbstractLearner, Credit
 from onward.learners.two_passes import TwoPasses

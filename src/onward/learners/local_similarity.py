@@ -13,10 +13,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from onward.kernels import losses, similarity
-from onward.kernels.local import single
-from onward.kernels.losses import Loss
+from onward.kernels.losses import Loss, single
 from onward.learners.base import AbstractLearner, Credit
-from onward.nets import draw, projected, projections
+from onward.nets import draw, projected, projections, readouts
 from onward.nets.layered import LayeredNet, seed_from
 from onward.nets.projections import Projection, Shape
 from onward.nets.readouts import Readout, last
@@ -68,7 +67,7 @@ class LocalSimilarity(AbstractLearner):
         if not self.loss.classes:
             raise ValueError(f"similarities are those of classes, which {self.loss.name!r} does not know")
         self.weight = weight
-        self.readout = readout
+        self.readout = readouts.checked(readout, self.loss)
         self.projections = projected.early_projections(net, projection)
         like = next(net.parameters())
         generators = [torch.Generator().manual_seed(seed_from(net.generator(k))) for k in range(len(net.blocks))]

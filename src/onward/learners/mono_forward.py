@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from onward.kernels import local, losses
 from onward.kernels.losses import Loss
 from onward.learners.base import AbstractLearner, Credit
-from onward.nets import projected, projections
+from onward.nets import projected, projections, readouts
 from onward.nets.layered import LayeredNet
 from onward.nets.modes import evaluating, rests
 from onward.nets.projections import Projection
@@ -59,7 +59,7 @@ class MonoForward(AbstractLearner):
         super().__init__()
         self.net = net
         self.loss = losses.find(loss)
-        self.readout = readout
+        self.readout = readouts.checked(readout, self.loss)
         self.projections = projected.early_projections(net, projection)
         self.learning = frozenset(range(len(net.blocks)))
 

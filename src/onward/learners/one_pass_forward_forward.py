@@ -15,7 +15,7 @@ from torch import Tensor
 
 from onward.kernels import labels, losses
 from onward.kernels.goodness import normalise
-from onward.kernels.local import single
+from onward.kernels.losses import single
 from onward.learners import by_goodness
 from onward.learners.base import AbstractLearner, Credit
 from onward.learners.two_passes import Peers, TwoPasses

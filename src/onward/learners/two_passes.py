@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from onward.kernels import goodness as kernels
 from onward.kernels.goodness import Rows
-from onward.kernels.local import single
+from onward.kernels.losses import single
 from onward.nets.labelled import Labelled
 from onward.nets.projections import Shape
 

@@ -16,7 +16,7 @@ from torch.overrides import TorchFunctionMode
 
 from onward.kernels import feedback as kernels
 from onward.nets.draw import Draw
-from onward.nets.layered import LayeredNet, generator_of
+from onward.nets.layered import LayeredNet, check_layered, generator_of
 from onward.nets.modes import evaluating
 
 
@@ -40,6 +40,7 @@ class Feedback(nn.Module):
             ValueError: a module whose weights are applied in another way.
         """
         super().__init__()
+        check_layered(net)
         layers = dict(_layers(net))
         ran = _weights_run(net)
         for name, layer in layers.items():

@@ -13,7 +13,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from onward.nets import projections
 from onward.nets.projections import Projection, Shape
 
 
@@ -49,6 +48,11 @@ class LayeredNet(nn.Module):
         super().__init__()
         if not len(blocks):
             raise ValueError("a layered net needs at least one block, got none")
+        owners = [{id(one) for one in part.parameters()} for part in [*blocks, *([] if head is None else [head])]]
+        if sum(map(len, owners)) > len(set().union(*owners)):
+            raise ValueError(
+                "a parameter stands in two blocks, which then cannot be taught apart; put its modules into one"
+            )
         self.blocks = nn.ModuleList(blocks)
         self.head = head
         self.seed = seed
@@ -61,14 +65,19 @@ class LayeredNet(nn.Module):
             self._outputs = scores[0]
 
     @classmethod
-    def from_sequential(cls, net: nn.Sequential, features: Shape, *, seed: int = 0) -> LayeredNet:
+    def from_sequential(cls, net: nn.Sequential, features: Shape | int, *, seed: int = 0) -> LayeredNet:
         """Cut a `nn.Sequential` into blocks: each begins at a module with weights of its own that maps one activity to the
         next (linear, convolution, any composite), and takes in what follows it (normalisation, activation, pooling); the
         last one is the head. The modules are shared: what is trained here is trained there.
 
         Raises:
-            ValueError: fewer than two such modules.
+            ValueError: no `nn.Sequential`, fewer than two such modules, or probabilities in the place of scores at the end.
         """
+        if not isinstance(net, nn.Sequential):
+            raise ValueError(f"expected a nn.Sequential to cut into blocks, got {type(net).__name__}")
+        if len(net) and isinstance(net[-1], nn.Softmax | nn.LogSoftmax | nn.Sigmoid):
+            raise ValueError(f"losses take scores, not probabilities: leave out the {type(net[-1]).__name__} at the end")
+        features = (features,) if isinstance(features, int) else features
         blocks: list[list[nn.Module]] = [[]]
         for module in net:
             if _maps(module) and any(_maps(one) for one in blocks[-1]):
@@ -138,6 +147,15 @@ class LayeredNet(nn.Module):
         return LayeredNet(list(self.blocks)[:blocks], head, features=self.shapes[0], seed=self.seed)
 
 
+def check_layered(net: object) -> None:
+    """Refuse what is no layered net: `ValueError`."""
+    if not isinstance(net, LayeredNet):
+        raise ValueError(
+            f"expected a LayeredNet, got {type(net).__name__}; LayeredNet.from_sequential(net, features=...) makes one of a "
+            "nn.Sequential"
+        )
+
+
 def generator_of(seed: int, block: int, purpose: str) -> torch.Generator:
     """Give the generator of one block of the nets of a seed, apart from that of any other block, purpose and seed."""
     purposes = ("weights", "projection", "dropout", "feedback")
@@ -181,6 +199,3 @@ def _shapes(modules: Sequence[nn.Module], features: Shape) -> tuple[Shape, ...]:
                 one.training = mode
         shapes.append(tuple(x.shape[1:]))
     return tuple(shapes)
-
-
-__all__ = ["LayeredNet", "generator_of", "head_of", "projections", "seed_from"]

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from onward.kernels.local import single
+from onward.kernels.losses import single
 from onward.nets import projections
-from onward.nets.layered import LayeredNet
+from onward.nets.layered import LayeredNet, check_layered
 from onward.nets.projections import Projection
 from onward.nets.readouts import Readout, last
 
@@ -24,6 +24,7 @@ def early_projections(net: LayeredNet, projection: Projection) -> nn.ModuleList:
     Raises:
         ValueError: a net without a head.
     """
+    check_layered(net)
     outputs, early = net.outputs, range(len(net.blocks) - 1)
     shapes, generators = [net.shapes[k + 1] for k in early], [net.generator(k) for k in early]
     drawn = projections.of_every_block(projection, shapes, outputs, generators)

@@ -35,7 +35,8 @@ def linear(shape: Shape, outputs: int, *, generator: torch.Generator, bias: bool
 def pooled(shape: Shape, outputs: int, *, generator: torch.Generator, bias: bool = False, limit: int = 2048) -> nn.Module:
     """One matrix of the map, averaged over ever larger windows until it has at most `limit` numbers.
 
-    The windows double, as in Nøkland and Eidnes (2019); a vector, and a map that is small enough, is taken as it is.
+    The windows double until it fits, after Nøkland and Eidnes (2019), whose windows double along one side at a time; rows and columns
+    that fill no window are left out. A vector, and a map that is small enough, is taken as it is.
     """
     if len(shape) != 3:
         return linear(shape, outputs, generator=generator, bias=bias)

@@ -14,10 +14,24 @@ from onward.papers.mesh_neural_networks import (
     table_1,
     ticks,
 )
+from onward.papers.mono_forward import (
+    accuracy,
+    causes,
+    damage,
+    early_exit,
+    forward_forward,
+    plugging,
+    prediction_cost,
+    table_6,
+)
+from onward.papers.mono_forward import table_1 as blocks
 from onward.papers.neuron_by_neuron import cascades
 from onward.reports.artefact import Artefact
 
-MODULES = (numerical_test, table_1, iris, figures_4_and_5, animation, second_order, ticks, pruning, regression, cascades)
+MODULES = (
+    numerical_test, table_1, iris, figures_4_and_5, animation, second_order, ticks, pruning, regression, cascades,
+    accuracy, blocks, causes, damage, early_exit, forward_forward, plugging, prediction_cost, table_6,
+)  # fmt: skip
 ARTEFACTS = {module.ARTEFACT.name: module.ARTEFACT for module in MODULES}
 
 

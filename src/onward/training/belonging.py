@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from onward.description import describe
+from onward.learners.base import AbstractLearner
 from onward.nets.mesh import MeshNet
 from onward.training.data import Split
 from onward.training.fit import Training, steps_an_epoch
@@ -29,6 +30,8 @@ WORDS = {
     "batches an epoch": "other batches an epoch",
     "mesh": "another mesh",
     "recipe": "another recipe",
+    "settings": "other settings of its rule",
+    "augmentation": "another augmentation",
 }
 
 _KNOWN: WeakKeyDictionary[Training, dict[str, Any]] = WeakKeyDictionary()  # digests are made once a run
@@ -37,7 +40,7 @@ _KNOWN: WeakKeyDictionary[Training, dict[str, Any]] = WeakKeyDictionary()  # dig
 def belonging(training: Training) -> dict[str, Any]:
     """Write down what a run belongs to: text, numbers, lists and dicts. What cannot be described is an empty list."""
     if training not in _KNOWN:
-        learner, recipe = training.learner, training.recipe
+        learner, recipe, augment = training.learner, training.recipe, training.data.augment
         meshes = [net for net in learner.modules() if isinstance(net, MeshNet)]
         _KNOWN[training] = {
             "rule": f"{type(learner).__module__}.{type(learner).__qualname__}",
@@ -49,6 +52,8 @@ def belonging(training: Training) -> dict[str, Any]:
             "validation data": None if training.data.validation is None else digest(training.data.validation),
             "batches an epoch": steps_an_epoch(training.data.train, recipe),
             "recipe": {field.name: _described(getattr(recipe, field.name)) for field in fields(recipe)},
+            "settings": _settings(learner),
+            "augmentation": [] if augment is None else _described(augment) or ["a function without a name"],
         }
     return _KNOWN[training]
 
@@ -64,7 +69,7 @@ def difference(found: Any, own: dict[str, Any]) -> str | None:
         its, mine = found[key], own[key]
         if its == mine:
             continue
-        if key not in ("parameters", "mesh", "recipe"):
+        if key not in ("parameters", "mesh", "recipe", "settings"):
             return f"belongs to {words}: {_parted(its, mine)}"
         if type(its) is not type(mine) or len(its) != len(mine):
             return f"belongs to {words}: it was {_short(its)}, not {_short(mine)}"
@@ -87,6 +92,18 @@ def digest(split: Split) -> str:
 
 def _bytes(tensor: Tensor) -> memoryview:
     return tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data
+
+
+def _settings(learner: AbstractLearner) -> dict[str, list[Any]]:
+    """What a rule was told beside its net, its loss and its engine: readout, threshold, blocks that learn and the like."""
+    found = {}
+    for prefix, module in learner.named_modules():
+        if module is learner or type(module).__module__.startswith("onward.learners."):
+            for name, value in vars(module).items():
+                if not name.startswith("_") and name not in ("training", "net", "loss", "engine"):
+                    told = sorted(value) if isinstance(value, frozenset | set) else value
+                    found[".".join(filter(None, (prefix, name)))] = _described(told)
+    return found
 
 
 def _described(value: Any) -> list[Any]:

@@ -62,8 +62,15 @@ class Recipe:
     def __post_init__(self) -> None:
         for name in ("epochs", "batch", "patience"):
             value = getattr(self, name)
-            if value is not None and value < 1:
-                raise ValueError(f"{name} must be at least 1, got {value}")
+            if value is not None and (not isinstance(value, int) or value < 1):
+                raise ValueError(f"{name} must be a whole number of at least 1, got {value!r}")
+        if not isinstance(self.optimiser, LevenbergMarquardt) and not callable(self.optimiser):
+            raise ValueError(
+                "the optimiser must be what makes one of parameters, as partial(torch.optim.Adam, lr=0.001), got "
+                f"{type(self.optimiser).__name__}"
+            )
+        if self.products not in (None, torch.bfloat16, torch.float16):
+            raise ValueError(f"products can be in torch.bfloat16 or torch.float16, got {self.products!r}")
         if self.schedule is not None and isinstance(self.optimiser, LevenbergMarquardt):
             raise ValueError("Levenberg-Marquardt sets its own damping; a learning-rate schedule has nothing to act on")
 
@@ -116,6 +123,12 @@ class Training:
         generator: torch.Generator | Sequence[torch.Generator],
     ) -> None:
         """Prepare a run. Arguments and errors as for `fit`."""
+        if not isinstance(learner, AbstractLearner):
+            raise ValueError(f"a learner teaches a net, as MonoForward(net) or Backprop(net); got {type(learner).__name__}")
+        if not isinstance(data, Learnable):
+            raise ValueError(f"expected a Dataset, or a Lesson of Splits, to learn from, got {type(data).__name__}")
+        if not isinstance(generator, torch.Generator | Sequence):
+            raise ValueError(f"expected a torch.Generator, or one for each net of a stack, got {type(generator).__name__}")
         generators = [generator] if isinstance(generator, torch.Generator) else list(generator)
         if len(generators) != (data.train.nets[0] if data.train.nets else 1):
             raise ValueError(f"one generator a net is needed, got {len(generators)} for nets {list(data.train.nets)}")

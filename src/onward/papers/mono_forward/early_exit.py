@@ -1,20 +1,20 @@
 """Predicting block by block: what examples that leave early save, and what that costs in accuracy.
 
 The paper says that every block predicts on its own (section 3.3); early exit is what follows for prediction. Beside it stand the
-whole net and the net that is simply cut after the block that validation names as the best.
+whole net and the net that is simply cut: both ways may give away the same accuracy on validation data, and take the cheapest that does.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 import torch
 
 from onward.blocks.early_exit import exit_costs
 from onward.blocks.exit_curve import ExitPoint, cheapest, exit_curve
-from onward.blocks.transparency import judge_blocks
+from onward.blocks.transparency import Transparency, judge_blocks
 from onward.datasets import images
 from onward.experiments.layers import train_layers
 from onward.experiments.result import Result
@@ -26,11 +26,10 @@ from onward.nets.builders import mlp
 from onward.nets.cost import multiply_adds
 from onward.nets.layered import LayeredNet
 from onward.papers.mono_forward.cells import recipe
-from onward.papers.mono_forward.claims import stands, told, within
-from onward.papers.mono_forward.words import percent
+from onward.papers.mono_forward.words import percent, stands, told, within
 from onward.reports import figures
 from onward.reports.artefact import Artefact, Element, Picture, Results, Table, Text
-from onward.reports.canvas import Figure, figure_of, row_of_axes
+from onward.reports.canvas import Figure, figure_of, grid_of_axes
 from onward.training.data import Dataset, Split
 from onward.training.fit import Recipe
 
@@ -41,12 +40,28 @@ TOLD = {"equal": "no loss on validation", "near": "0.1 points lost on validation
 BATCH = 200
 DATA = {"mnist": images.mnist, "fashion-mnist": images.fashion_mnist}
 TITLES = {"mnist": "MNIST, 3 x 1000", "fashion-mnist": "Fashion-MNIST, 3 x 1000"}
-NET = partial(mlp, (1, 28, 28), (1000, 1000, 1000), 10, bias=False)
+WIDTHS = (1000, 1000, 1000)
+BLOCKS = range(1, len(WIDTHS) + 1)
+NET = partial(mlp, (1, 28, 28), WIDTHS, 10, bias=False)
 RECIPE = recipe(0.001, 5)
 
 
-def exits(learner: AbstractLearner, data: Dataset, *, thresholds: Sequence[float], batch: int) -> dict[str, float]:
-    """Measure every threshold on the test part, with those that validation chooses, the whole net and the cut one.
+def exits(
+    learner: AbstractLearner,
+    data: Dataset,
+    *,
+    thresholds: Sequence[float],
+    tolerances: Mapping[str, float],
+    batch: int,
+) -> dict[str, float]:
+    """Measure every threshold and every depth on the test part, and what validation chooses of both for each tolerance.
+
+    Args:
+        learner: trained by Mono-Forward.
+        data: its validation part chooses.
+        thresholds: to leave at.
+        tolerances: by name, validation accuracy that may be given away against the whole net.
+        batch: examples that go through a net together.
 
     Raises:
         ValueError: data without a validation part, or a learner of another rule.
@@ -55,21 +70,40 @@ def exits(learner: AbstractLearner, data: Dataset, *, thresholds: Sequence[float
         raise ValueError(f"early exit wants Mono-Forward and a part that chooses, got {type(learner).__name__}")
     before = exit_curve(learner, data.validation, thresholds, batch=batch, repeats=1)
     tested = exit_curve(learner, data.test, thresholds, batch=batch)
+    judged = judge_blocks(learner, data.validation)
+    depths = _depths(learner, data.test, batch)
     found: dict[str, float] = {}
     for k, point in enumerate(tested):
         found |= _named(f"point_{k}", point)
-    whole = judge_blocks(learner, data.validation)
-    assert whole.last.accuracy is not None  # noqa: S101
-    for name, tolerance in TOLERANCES.items():
-        chosen = before.index(cheapest(before, whole.last.accuracy - tolerance))
+    for depth, one in depths.items():
+        found |= {f"depth_{depth}_{what}": value for what, value in one.items()}
+    for name, tolerance in tolerances.items():
+        wanted = _accuracies(judged)[-1] - tolerance
+        chosen = before.index(cheapest(before, wanted))
         found |= _named(name, tested[chosen]) | {f"{name}_threshold": min(thresholds[chosen], 2.0)}  # 2: none leaves
-    judged = judge_blocks(learner, data.test)
-    for name, depth in (("whole", len(learner.net.blocks)), ("cut", whole.best + 1)):
-        net, right = learner.truncate(depth), judged.blocks[depth - 1].accuracy
-        assert right is not None  # noqa: S101
-        found |= {f"{name}_accuracy": right, f"{name}_multiply_adds": multiply_adds(net, net.shapes[0])}
-        found |= {f"{name}_seconds": _seconds(net, data.test, batch), f"{name}_blocks": depth}
+        depth = shallowest(_accuracies(judged), wanted)
+        found |= {f"cut_{name}_{what}": value for what, value in depths[depth].items()} | {f"cut_{name}_blocks": depth}
+    found |= {f"whole_{what}": value for what, value in depths[len(learner.net.blocks)].items()}
     return found | {f"cost_{k}": cost for k, cost in enumerate(exit_costs(learner), 1)}
+
+
+def shallowest(accuracies: Sequence[float], wanted: float) -> int:
+    """Give the fewest blocks, counted from 1, after which a net has at least an accuracy; all of them if none has."""
+    return next((k for k, right in enumerate(accuracies, 1) if right >= wanted), len(accuracies))
+
+
+def _accuracies(judged: Transparency) -> list[float]:
+    return [one.accuracy for one in judged.blocks if one.accuracy is not None]
+
+
+def _depths(learner: MonoForward, split: Split, batch: int) -> dict[int, dict[str, float]]:
+    """Measure the plain net that is cut after each block."""
+    found = {}
+    for depth, right in enumerate(_accuracies(judge_blocks(learner, split)), 1):
+        net = learner.truncate(depth)
+        costs = {"multiply_adds": multiply_adds(net, net.shapes[0]), "seconds": _seconds(net, split, batch)}
+        found[depth] = {"accuracy": right, **costs}
+    return found
 
 
 def _named(name: str, point: ExitPoint) -> dict[str, float]:
@@ -93,7 +127,7 @@ def experiment(
     name: str, data: Callable[[int], Dataset], net: Callable[..., LayeredNet] = NET, how: Recipe = RECIPE
 ) -> Experiment:
     """Train by Mono-Forward, then let examples leave early."""
-    also = partial(exits, thresholds=THRESHOLDS, batch=BATCH)
+    also = partial(exits, thresholds=THRESHOLDS, tolerances=TOLERANCES, batch=BATCH)
     trial = partial(train_layers, data=data, net=net, rule=MonoForward, recipe=how, also=also)
     return Experiment(f"mf/early-exit/{name}", trial, seeds=SEEDS, together=1)
 
@@ -106,9 +140,10 @@ def render(results: Results) -> list[Element]:
     elements: list[Element] = [
         Text(
             f"Nets of three blocks without biases, {RECIPE.epochs} passes of Adam at 0.001 with cosine decay, {SEEDS} seeds; **reduced**. An example leaves "
-            f"at the first block whose likeliest class has at least the threshold as probability; validation chooses the cheapest threshold that "
-            f"keeps the accuracy of the last block. Multiply-adds are counted exactly, projections included; time is of batches of "
-            f"{BATCH} with products in bfloat16 on a machine that may have run other things."
+            f"at the first block whose likeliest class has at least the threshold as probability; validation chooses the cheapest threshold, and "
+            f"for the net that is cut the fewest blocks, that keep the accuracy of the last block within a tolerance. Multiply-adds are "
+            f"counted exactly, projections included; time is of batches of {BATCH} with products in bfloat16 on a machine that may "
+            f"have run other things."
         )
     ]
     for name, experiment in EXPERIMENTS.items():
@@ -117,15 +152,17 @@ def render(results: Results) -> list[Element]:
             elements += [Text(f"## {TITLES[name]}"), _table(ours), Text(" ".join(verdicts(ours)))]
         else:
             elements += [Text(f"## {TITLES[name]}"), Text("Not run.")]
-    elements.append(
-        Picture("Test accuracy against multiply-adds over the thresholds, mean with its 95 % band.", _figure(results))
+    figure = _figure(results)
+    caption = (
+        "Test accuracy against multiply-adds and against time, over thresholds and over blocks: mean with its 95 % band."
     )
+    elements += [] if figure is None else [Picture(caption, figure)]
     return elements
 
 
 WAYS = {
     "whole": "whole net",
-    "cut": "cut after the best block",
+    **{f"cut_{name}": f"cut net, {words}" for name, words in TOLD.items()},
     **{name: f"early exit, {words}" for name, words in TOLD.items()},
 }
 
@@ -137,9 +174,10 @@ def _table(ours: Sequence[Result]) -> Table:
         time = mean([r.metrics[f"{way}_seconds"] / r.metrics["whole_seconds"] for r in ours])
         right = mean(values(ours, f"{way}_accuracy"))
         if way in TOLERANCES:
-            left = " / ".join(f"{100 * mean(values(ours, f'{way}_exits_{k}')).value:.0f}" for k in (1, 2, 3))
+            left = " / ".join(f"{100 * mean(values(ours, f'{way}_exits_{k}')).value:.0f}" for k in BLOCKS)
         else:
-            left = ", ".join(f"{r.metrics[f'{way}_blocks']}" for r in ours)
+            depths = (f"{r.metrics.get(f'{way}_blocks', len(WIDTHS))}" for r in ours)
+            left = ", ".join(depths)
         rows.append([words, percent(right), f"{spent}", f"{time}", left])
     header = [
         "prediction",
@@ -152,34 +190,53 @@ def _table(ours: Sequence[Result]) -> Table:
 
 
 def verdicts(ours: Sequence[Result]) -> list[str]:
-    """Say what early exit saves, whether accuracy suffers, and whether a cut net does as well for less."""
+    """Say for every tolerance what early exit saves, whether accuracy suffers, and how it stands to the cut net that may lose as much."""
+    costs = {"above": "costs more than", "below": "costs less than", "level": "is not told apart in cost from"}
     sentences = []
     for way, words in TOLD.items():
         change = within(ours, f"{way}_accuracy", "whole_accuracy")
         saved = mean([r.metrics["whole_multiply_adds"] / r.metrics[f"{way}_multiply_adds"] for r in ours])
         sentences.append(
-            f"With {words}, early exit takes 1/{saved.value:.2f} of the multiply-adds; its accuracy against the whole net is {told(change)}."
+            f"With {words}, early exit takes 1/{saved.value:.2f} of the multiply-adds of the whole net, against which its accuracy is {told(change)}."
         )
-    rival = within(ours, "equal_accuracy", "cut_accuracy")
-    cheaper = mean([r.metrics["equal_multiply_adds"] - r.metrics["cut_multiply_adds"] for r in ours])
-    costs = {"above": "costs more than", "below": "costs less than", "level": "costs as much as"}.get(
-        stands(cheaper), "of one seed"
-    )
-    sentences.append(f"Against the net that is cut after its best block it is {told(rival)} and {costs} it.")
+        cheaper = mean([_share(r, way) - _share(r, f"cut_{way}") for r in ours])
+        rival = told(within(ours, f"{way}_accuracy", f"cut_{way}_accuracy"))
+        spent = f"{cheaper.value:+.3f} of the whole net's multiply-adds" + (
+            f" ± {cheaper.half:.3f}" if cheaper.n > 1 else ""
+        )
+        standing = (
+            f"it {costs[stands(cheaper)]} that net" if cheaper.n > 1 else "its cost in one seed says nothing about others"
+        )
+        sentences.append(f"Against the cut net, with {words}, its accuracy is {rival}, and {standing} ({spent}).")
     return sentences
 
 
-def _figure(results: Results) -> Figure:
-    axes = row_of_axes(len(EXPERIMENTS), (8.4, 3.6))
-    for axis, (name, experiment) in zip(axes, EXPERIMENTS.items(), strict=True):
-        ours = results[experiment.name]
-        if ours:
-            points = range(len(THRESHOLDS))
-            places = [mean(values(ours, f"point_{k}_multiply_adds")).value / 1e6 for k in points]
-            series = [[result.metrics[f"point_{k}_accuracy"] for k in points] for result in ours]
-            figures.draw_curves({"early exit": (places, series)}, x="million multiply-adds", y="test accuracy", axes=axis)
-        axis.set_title(TITLES[name], fontsize=9)
-    return figure_of(axes[0])
+def _share(result: Result, way: str) -> float:
+    return result.metrics[f"{way}_multiply_adds"] / result.metrics["whole_multiply_adds"]
+
+
+UNITS = {"multiply_adds": (1e6, "million multiply-adds"), "seconds": (1e-6, "microseconds an example")}
+
+
+def _figure(results: Results) -> Figure | None:
+    """Draw the data sets that have results, a row each; None if none has."""
+    there = {name: results[one.name] for name, one in EXPERIMENTS.items() if results[one.name]}
+    if not there:
+        return None
+    grid = grid_of_axes(len(there), len(UNITS), (4.2, 3.4))
+    lines = {"early exit": [f"point_{k}" for k in range(len(THRESHOLDS))], "cut net": [f"depth_{k}" for k in BLOCKS]}
+    for row, (name, ours) in zip(grid, there.items(), strict=True):
+        for axis, (metric, (unit, words)) in zip(row, UNITS.items(), strict=True):
+            series = {
+                line: (
+                    [mean(values(ours, f"{point}_{metric}")).value / unit for point in points],
+                    [[result.metrics[f"{point}_accuracy"] for point in points] for result in ours],
+                )
+                for line, points in lines.items()
+            }
+            figures.draw_curves(series, x=words, y="test accuracy", axes=axis)
+            axis.set_title(TITLES[name], fontsize=9)
+    return figure_of(grid[0][0])
 
 
 ARTEFACT = Artefact(

@@ -11,7 +11,7 @@ import torch
 from onward.blocks.block_by_block import fit_blocks
 from onward.blocks.classes import accuracy_on, of_classes
 from onward.blocks.plugging import add, with_classes
-from onward.experiments.layers import trained
+from onward.experiments.layers import trained, within
 from onward.experiments.spec import Outcome, Progress
 from onward.experiments.trials import order
 from onward.learners.backprop import Backprop
@@ -20,8 +20,10 @@ from onward.learners.mono_forward import MonoForward
 from onward.nets.growing import grown
 from onward.nets.layered import LayeredNet
 from onward.papers.mono_forward.blocks import each_block
-from onward.training.data import Dataset
-from onward.training.fit import Epoch, Recipe, fit
+from onward.training.data import Dataset, Split
+from onward.training.fit import Recipe, fit
+from onward.training.judging import scores_of
+from onward.training.metrics import accuracy
 
 
 def add_a_block(
@@ -53,12 +55,12 @@ def add_a_block(
     for done, seed in enumerate(seeds):
         parts = data(seed)
         short, whole = MonoForward(make(seed, early)), MonoForward(make(seed, len(widths)))
-        trained(short, parts, recipe, seed, _told(progress, 3 * done, 3 * len(seeds), recipe))
+        trained(short, parts, recipe, seed, within(progress, 3 * done, 3 * len(seeds), recipe))
         before = _copied(short)
         longer = add(short, make(seed, len(widths)).blocks[-1])
         for epoch in fit_blocks(longer, {early}, parts, recipe, generator=order(seed)):
             progress((3 * done + 1 + epoch.number / recipe.epochs) / (3 * len(seeds)))
-        trained(whole, parts, recipe, seed, _told(progress, 3 * done + 2, 3 * len(seeds), recipe))
+        trained(whole, parts, recipe, seed, within(progress, 3 * done + 2, 3 * len(seeds), recipe))
         metrics: dict[str, float | int] = {"changed_weights": _differing(before, longer)}
         metrics["weights_unlike_whole"] = _differing(before, whole)
         metrics["weights"] = sum(weight.numel() for weight in before.values())
@@ -80,6 +82,7 @@ def _differing(weights: dict[str, torch.Tensor], learner: MonoForward) -> int:
     return sum(int((own[name] != weight).sum()) for name, weight in weights.items())
 
 
+NAMES = {"mf": "Mono-Forward", "bp": "BP"}
 ARMS = {
     "mf_all": "Mono-Forward, all blocks, all classes",
     "mf_last": "Mono-Forward, the last block alone, all classes",
@@ -87,6 +90,7 @@ ARMS = {
     "bp_all": "BP, all classes",
     "bp_new": "BP, the new classes alone",
 }
+AT_ONCE = {f"{rule}_once": f"{words}, all classes at once" for rule, words in NAMES.items()}
 
 
 def learn_new_classes(
@@ -100,20 +104,38 @@ def learn_new_classes(
     classes: int,
     first: Recipe,
     again: Recipe,
+    at_once: Recipe,
 ) -> list[Outcome]:
     """Train on some classes, grow by the others with rows of zeros, train again; old and new classes are judged apart.
 
-    Arguments are those of `add_a_block`; `later` are the classes that come later, the last ones of `classes`.
+    The metrics of an arm are its accuracy on old examples `before`, `grown` and after (`old`), on new ones (`new`), and on old ones
+    when only the scores of old classes are read (`apart`): what is lost there was forgotten, the rest of the loss is the
+    harder question.
+
+    Args:
+        seeds: one after another.
+        progress: told the part that is done.
+        data: makes the data of a seed.
+        net: makes a net of `widths`, `outputs` and a `generator`.
+        widths: of all blocks.
+        later: the classes that come later, the last ones of `classes`.
+        classes: how many there are in the end.
+        first: of the training on the old classes.
+        again: of the training after growing.
+        at_once: of nets that know all classes from the start.
     """
     outcomes, old = [], range(classes - len(later))
+    rules: dict[str, Callable[[LayeredNet], AbstractLearner]] = {"mf": MonoForward, "bp": Backprop}
     for done, seed in enumerate(seeds):
         parts = data(seed)
         metrics: dict[str, float | int] = {}
         taught: dict[str, AbstractLearner] = {}
-        for name, rule in {"mf": MonoForward, "bp": Backprop}.items():
-            made = net(widths=widths, outputs=len(old), generator=torch.Generator().manual_seed(seed))
-            taught[name] = rule(made)
+        for name, rule in rules.items():
+            taught[name] = rule(net(widths=widths, outputs=len(old), generator=torch.Generator().manual_seed(seed)))
             _run(taught[name], _only(parts, old), first, seed)
+            whole = rule(net(widths=widths, outputs=classes, generator=torch.Generator().manual_seed(seed)))
+            _run(whole, parts, at_once, seed)
+            metrics |= _after(f"{name}_once", whole, parts, old, later)
         for number, name in enumerate(ARMS):
             learner = copy.deepcopy(taught[name[:2]])
             metrics[f"{name}_before"] = accuracy_on(learner, parts.test, old)
@@ -123,11 +145,30 @@ def learn_new_classes(
                 assert isinstance(learner, MonoForward)  # noqa: S101
                 learner.learning = frozenset({len(widths) - 1})
             _run(learner, _only(parts, later) if name.endswith("new") else parts, again, seed)
-            metrics[f"{name}_old"] = accuracy_on(learner, parts.test, old)
-            metrics[f"{name}_new"] = accuracy_on(learner, parts.test, later)
+            metrics |= _after(name, learner, parts, old, later)
             progress((done + (number + 1) / len(ARMS)) / len(seeds))
         outcomes.append(Outcome(metrics, {}))
     return outcomes
+
+
+def _after(
+    name: str, learner: AbstractLearner, parts: Dataset, old: Iterable[int], later: Iterable[int]
+) -> dict[str, float]:
+    return {
+        f"{name}_old": accuracy_on(learner, parts.test, old),
+        f"{name}_new": accuracy_on(learner, parts.test, later),
+        f"{name}_apart": accuracy_among(learner, parts.test, old),
+    }
+
+
+def accuracy_among(learner: AbstractLearner, split: Split, classes: Iterable[int]) -> float:
+    """Give the accuracy on the examples of some classes when only their scores are read. Errors as for `of_classes`."""
+    wanted = sorted(set(classes))
+    part = of_classes(split, wanted)
+    scores = scores_of(learner, part)
+    allowed = torch.full_like(scores, -torch.inf)
+    allowed[:, wanted] = scores[:, wanted]
+    return accuracy(allowed, part.y).item()
 
 
 def _grown(learner: AbstractLearner, classes: int) -> AbstractLearner:
@@ -148,7 +189,3 @@ def _only(data: Dataset, classes: Iterable[int]) -> Dataset:
 def _run(learner: AbstractLearner, data: Dataset, recipe: Recipe, seed: int) -> None:
     for _ in fit(learner, replace(data, validation=None), recipe, generator=order(seed)):
         pass
-
-
-def _told(progress: Progress, before: int, of: int, recipe: Recipe) -> Callable[[Epoch], None]:
-    return lambda epoch: progress((before + epoch.number / recipe.epochs) / of)

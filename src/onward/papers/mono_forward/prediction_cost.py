@@ -33,7 +33,6 @@ from onward.reports.canvas import Figure, figure_of, row_of_axes
 
 CLASSES = (2, 5, 10, 20, 50, 100)
 BATCH = 128
-MAPS = (nn.Linear, nn.Conv2d)
 
 PREDICTORS: dict[str, Callable[[LayeredNet], AbstractLearner]] = {
     "ff": ForwardForward,
@@ -208,13 +207,14 @@ def _figure(found: Sequence[Result]) -> Figure:
 
 
 def _verdict(found: Sequence[Result]) -> str:
-    def times(name: str, count: int) -> float:
-        return mean([r.metrics[f"{name}_batch_{count}"] / r.metrics[f"bp_batch_{count}"] for r in found]).value
+    def times(name: str, count: int) -> str:
+        ratio = mean([r.metrics[f"{name}_batch_{count}"] / r.metrics[f"bp_batch_{count}"] for r in found])
+        return f"{ratio.value:.2f} ± {ratio.half:.2f}"
 
     growth: Mapping[str, str] = {
         NAMES[
             name
-        ]: f"{times(name, CLASSES[0]):.2f} times BP with {CLASSES[0]} classes, {times(name, CLASSES[-1]):.2f} with {CLASSES[-1]}"
+        ]: f"{times(name, CLASSES[0])} times BP with {CLASSES[0]} classes, {times(name, CLASSES[-1])} with {CLASSES[-1]}"
         for name in NAMES
         if name != "bp"
     }

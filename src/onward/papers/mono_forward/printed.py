@@ -1,6 +1,6 @@
 """The accuracies that the paper printed, in per cent.
 
-The cells of the tables are lost in the public text; MLP and CNN rows were recovered from independent notes that quote them.
+The cells of the tables are lost in the public text; MLP and CNN rows were recovered from notes that quote them (two, which may have one source).
 Which of Mono-Forward's two predictions they are, and their spread, is not known.
 """
 

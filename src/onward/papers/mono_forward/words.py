@@ -1,27 +1,43 @@
-"""How the reports of this paper write accuracies, differences and verdicts."""
+"""How the reports of this paper write accuracies and differences, and judge its sentences.
+
+A sentence is judged by the interval of a difference over seeds, never by a mean alone; a single seed says nothing about others.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from onward.experiments.result import Result
 from onward.experiments.statistics import Mean, mean
 
-CIFAR_10_NOTE = (
-    "Some copies of CIFAR-10, this one too, hold 23 of the 10,000 test pictures from JPEGs instead of the exact pixels, which can "
-    "move an accuracy by 0.23 points at the most."
-)
 READINGS = {"last": "last block (BP prediction)", "total": "sum of blocks (FF prediction)"}
+CIFAR_10_NOTE = (
+    "Copies of CIFAR-10's test file may differ: in some, 23 of the 10,000 pictures are not bit-exact, which can move an accuracy "
+    "by up to 0.23 points."
+)
+NOT_RUN = "not run"
 
 
 def percent(found: Mean) -> str:
     """Write an accuracy in per cent with its interval."""
-    return f"{100 * found.value:.2f} ± {100 * found.half:.2f}" if found.n > 1 else f"{100 * found.value:.2f} (one seed)"
+    return _hundredfold(found, "")
 
 
 def points(found: Mean) -> str:
     """Write a difference of accuracies in points with its interval."""
-    return f"{100 * found.value:+.2f} ± {100 * found.half:.2f}" if found.n > 1 else f"{100 * found.value:+.2f} (one seed)"
+    return _hundredfold(found, "+")
+
+
+def _hundredfold(found: Mean, sign: str) -> str:
+    if not found.n:
+        return NOT_RUN
+    spread = f" ± {100 * found.half:.2f}" if found.n > 1 else " (one seed)"
+    return f"{100 * found.value:{sign}.2f}{spread}"
+
+
+def within(results: Sequence[Result], one: str, other: str) -> Mean:
+    """Give the mean difference of two metrics of the same runs, with its interval."""
+    return mean([result.metrics[one] - result.metrics[other] for result in results])
 
 
 def against(ours: Sequence[Result], theirs: Sequence[Result], metric: str, other: str = "test_accuracy") -> Mean:
@@ -30,12 +46,38 @@ def against(ours: Sequence[Result], theirs: Sequence[Result], metric: str, other
     return mean([result.metrics[metric] - rival[result.seed] for result in ours if result.seed in rival])
 
 
+def stands(difference: Mean) -> str:
+    """Say where one number stands to another: "above", "below", "level" or, of fewer than two seeds, "unknown"."""
+    if difference.n < 2:
+        return "unknown"
+    if difference.value > difference.half:
+        return "above"
+    return "below" if difference.value < -difference.half else "level"
+
+
+def told(difference: Mean, rival: str = "") -> str:
+    """Write where one accuracy stands to another, and the difference in points.
+
+    Args:
+        difference: of the two.
+        rival: what the other one is called; left out where the sentence names it.
+    """
+    if not difference.n:
+        return NOT_RUN
+    standing = stands(difference)
+    if standing == "unknown":
+        to = f" against {rival}" if rival else ""
+        return f"{100 * difference.value:+.2f} points{to} in one seed, which says nothing about others"
+    words = "not told apart from" if standing == "level" else standing
+    named = f"{words} {rival}" if rival else words.removesuffix(" from")
+    return f"{named} ({points(difference)} points)"
+
+
 def judged(difference: Mean) -> str:
     """Say where Mono-Forward stands to BP by the interval alone."""
-    if difference.n < 2:
-        return f"{points(difference)} against BP, which says nothing about other seeds"
-    if difference.value > difference.half:
-        return f"above BP ({points(difference)} points)"
-    if difference.value < -difference.half:
-        return f"**below BP** ({points(difference)} points)"
-    return f"level with BP within the interval ({points(difference)} points)"
+    return told(difference, "BP")
+
+
+def counted(groups: Mapping[str, Sequence[str]]) -> str:
+    """List what stands where, leaving out what is empty."""
+    return "; ".join(f"{words}: {', '.join(group)}" for words, group in groups.items() if group)
