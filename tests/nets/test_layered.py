@@ -107,8 +107,10 @@ def test_mistakes_are_told_in_one_sentence() -> None:
     linear = nn.Linear(3, 4)
     with pytest.raises(ValueError, match="at least one block, got none"):
         LayeredNet([], None, features=(3,))
-    with pytest.raises(ValueError, match=r"part 2 of the net cannot take an input of shape \[4\]"):
+    with pytest.raises(ValueError, match=r"block 2 cannot take an input of shape \[4\]"):
         LayeredNet([linear, linear], None, features=(3,))
+    with pytest.raises(ValueError, match=r"the head cannot take an input of shape \[4\]"):
+        LayeredNet([linear], nn.Linear(3, 4), features=(3,))
     with pytest.raises(ValueError, match=r"vector of scores an example, got shape \[2, 2\]"):
         LayeredNet([linear], nn.Unflatten(1, (2, 2)), features=(3,))
     with pytest.raises(ValueError, match="at least two modules with weights, got 2 modules with 1"):
@@ -128,9 +130,14 @@ def test_mistakes_are_told_in_one_sentence() -> None:
 
 
 def test_what_cannot_be_cut_or_taught_apart_is_refused() -> None:
+    from onward.learners.forward_forward import ForwardForward
+    from onward.learners.mono_forward import MonoForward
+
     shared = nn.Linear(4, 4)
-    with pytest.raises(ValueError, match="a parameter stands in two blocks"):
-        LayeredNet([shared, nn.Sequential(nn.ReLU(), shared)], nn.Linear(4, 2), features=(4,))
+    net = LayeredNet([shared, nn.Sequential(nn.ReLU(), shared)], nn.Linear(4, 2), features=(4,))
+    for rule in (MonoForward, ForwardForward):
+        with pytest.raises(ValueError, match="a parameter stands in two blocks"):
+            rule(net)
     with pytest.raises(ValueError, match="scores, not probabilities: leave out the Softmax"):
         LayeredNet.from_sequential(nn.Sequential(nn.Linear(3, 4), nn.Linear(4, 2), nn.Softmax(1)), (3,))
     assert LayeredNet.from_sequential(nn.Sequential(nn.Linear(3, 4), nn.Linear(4, 2)), 3).shapes == ((3,), (4,))

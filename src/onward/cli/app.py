@@ -298,7 +298,9 @@ def report(
         found = {experiment.name: running.stored(experiment, results) for experiment in artefact.experiments}
         have = sum(map(len, found.values()))
         if not have and name == "all":
-            console.print(f"{artefact.name}: no results under {results} yet; `onward run {artefact.name}` makes them", markup=False)
+            console.print(
+                f"{artefact.name}: no results under {results} yet; `onward run {artefact.name}` makes them", markup=False
+            )
             continue
         if not have:
             raise ValueError(

@@ -15,7 +15,7 @@ from torch import Tensor
 from onward.kernels.goodness import goodness, normalise
 from onward.learners.base import Credit
 from onward.nets.labelled import Labelled
-from onward.nets.layered import LayeredNet, check_layered
+from onward.nets.layered import LayeredNet, check_apart
 
 Goodness = Callable[[Tensor], Tensor]  # of the activity of every row
 Judge = Callable[[int, Tensor], tuple[Tensor, Tensor]]  # (block, its activity) -> (loss, derivative at the activity)
@@ -23,7 +23,7 @@ Judge = Callable[[int, Tensor], tuple[Tensor, Tensor]]  # (block, its activity) 
 
 def without_head(net: LayeredNet) -> LayeredNet:
     """Give the blocks of a net alone; they are shared."""
-    check_layered(net)
+    check_apart(net)
     return net.truncate(len(net.blocks), None)
 
 

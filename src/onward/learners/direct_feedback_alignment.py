@@ -17,7 +17,7 @@ from onward.kernels.losses import Loss, single
 from onward.learners.base import AbstractLearner, Credit
 from onward.nets import draw
 from onward.nets.draw import Draw
-from onward.nets.layered import LayeredNet, check_layered, generator_of
+from onward.nets.layered import LayeredNet, check_apart, generator_of
 
 
 class DirectFeedbackAlignment(AbstractLearner):
@@ -44,7 +44,7 @@ class DirectFeedbackAlignment(AbstractLearner):
             ValueError: a net without a head, or an unknown loss.
         """
         super().__init__()
-        check_layered(net)
+        check_apart(net)
         self.net = net
         self.loss = losses.find(loss)
         outputs, like = net.outputs, next(net.parameters())

@@ -16,7 +16,7 @@ from onward.kernels import losses, similarity
 from onward.kernels.losses import Loss, single
 from onward.learners.base import AbstractLearner, Credit
 from onward.nets import draw, projected, projections, readouts
-from onward.nets.layered import LayeredNet, seed_from
+from onward.nets.layered import LayeredNet, check_apart, seed_from
 from onward.nets.projections import Projection, Shape
 from onward.nets.readouts import Readout, last
 
@@ -60,6 +60,7 @@ class LocalSimilarity(AbstractLearner):
                 weight out of range.
         """
         super().__init__()
+        check_apart(net)
         if not 0 <= weight <= 1:
             raise ValueError(f"the weight of similarities must be between 0 and 1, got {weight}")
         self.net = net

@@ -17,7 +17,7 @@ from onward.kernels import local, losses
 from onward.kernels.losses import Loss
 from onward.learners.base import AbstractLearner, Credit
 from onward.nets import projected, projections, readouts
-from onward.nets.layered import LayeredNet
+from onward.nets.layered import LayeredNet, check_apart
 from onward.nets.modes import evaluating, rests
 from onward.nets.projections import Projection
 from onward.nets.readouts import Readout, last
@@ -57,6 +57,7 @@ class MonoForward(AbstractLearner):
             ValueError: a net without a head, or an unknown loss.
         """
         super().__init__()
+        check_apart(net)
         self.net = net
         self.loss = losses.find(loss)
         self.readout = readouts.checked(readout, self.loss)

@@ -48,15 +48,10 @@ class LayeredNet(nn.Module):
         super().__init__()
         if not len(blocks):
             raise ValueError("a layered net needs at least one block, got none")
-        owners = [{id(one) for one in part.parameters()} for part in [*blocks, *([] if head is None else [head])]]
-        if sum(map(len, owners)) > len(set().union(*owners)):
-            raise ValueError(
-                "a parameter stands in two blocks, which then cannot be taught apart; put its modules into one"
-            )
         self.blocks = nn.ModuleList(blocks)
         self.head = head
         self.seed = seed
-        self.shapes = _shapes([*blocks, *([] if head is None else [head])], tuple(features))
+        self.shapes = _shapes([*blocks, *([] if head is None else [head])], tuple(features), len(blocks))
         if head is not None:
             *_, scores = self.shapes
             if len(scores) != 1:
@@ -156,6 +151,15 @@ def check_layered(net: object) -> None:
         )
 
 
+def check_apart(net: LayeredNet) -> None:
+    """Refuse what is no layered net, and one whose blocks share a parameter, so that no local rule can teach them: `ValueError`."""
+    check_layered(net)
+    parts = [*net.blocks, *([] if net.head is None else [net.head])]
+    owned = [{id(one) for one in part.parameters()} for part in parts]
+    if sum(map(len, owned)) > len(set().union(*owned)):
+        raise ValueError("a parameter stands in two blocks, which then cannot be taught apart; put its modules into one")
+
+
 def generator_of(seed: int, block: int, purpose: str) -> torch.Generator:
     """Give the generator of one block of the nets of a seed, apart from that of any other block, purpose and seed."""
     purposes = ("weights", "projection", "dropout", "feedback")
@@ -179,7 +183,7 @@ def _maps(module: nn.Module) -> bool:
 
 
 @torch.no_grad()
-def _shapes(modules: Sequence[nn.Module], features: Shape) -> tuple[Shape, ...]:
+def _shapes(modules: Sequence[nn.Module], features: Shape, blocks: int) -> tuple[Shape, ...]:
     """Run two made-up examples through modules, without touching their statistics or any random state."""
     parameter = next((one for module in modules for one in module.parameters()), torch.empty(0))
     x = torch.zeros(2, *features, dtype=parameter.dtype, device=parameter.device)
@@ -191,9 +195,8 @@ def _shapes(modules: Sequence[nn.Module], features: Shape) -> tuple[Shape, ...]:
             x = module(x)
         except (RuntimeError, ValueError) as error:
             what = " ".join(str(error).split())[:200]
-            raise ValueError(
-                f"part {number} of the net cannot take an input of shape {list(shapes[-1])}: {what}"
-            ) from error
+            part = "the head" if number > blocks else f"block {number}"
+            raise ValueError(f"{part} cannot take an input of shape {list(shapes[-1])}: {what}") from error
         finally:
             for one, mode in modes:
                 one.training = mode
