@@ -51,7 +51,8 @@ class ForwardForward(AbstractLearner):
         Args:
             net: blocks of any modules; the first `classes` numbers of its flattened input are written over.
             classes: how many; left out, the outputs of the net's head.
-            threshold: the goodness that parts right from wrong, a neuron.
+            threshold: the goodness that parts right from wrong, a neuron. On pictures normalised to deviation 1,
+                0.1 with a strength of 3 learns far faster than 1 with 1, and convolutional nets hardly learn at all.
             strength: what is written at the place of the label; the places of other labels get 0.
             peers: peer normalisation, if any.
             apart: learn from right labels alone for so many batches, then as many from wrong ones, and so on; left out,

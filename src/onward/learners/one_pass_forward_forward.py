@@ -50,7 +50,8 @@ class OnePassForwardForward(AbstractLearner):
         Args:
             net: blocks of any modules; the first `classes` numbers of its flattened input are written over.
             classes: how many; left out, the outputs of the net's head.
-            threshold: the goodness that parts right from wrong, a neuron.
+            threshold: the goodness that parts right from wrong, a neuron. On pictures normalised to deviation 1,
+                0.1 with a strength of 3 learns far faster than 1 with 1, and convolutional nets hardly learn at all.
             strength: what is written at the place of the label; where no label is meant, all places share it equally.
             peers: peer normalisation, if any.
             read: blocks that the softmax reads, counted from 0; left out, all.
