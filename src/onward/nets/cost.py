@@ -6,12 +6,22 @@ pooling and normalisation are not counted.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from onward.nets.modes import evaluating
 from onward.nets.projections import Shape
+
+
+def counted(run: Callable[[], object]) -> int:
+    """Give the multiply-adds of whatever is run."""
+    counter = FlopCounterMode(display=False)
+    with counter:
+        run()
+    return counter.get_total_flops() // 2  # it counts a multiplication and an addition as two
 
 
 @torch.no_grad()
@@ -22,7 +32,6 @@ def multiply_adds(module: nn.Module, shape: Shape) -> int:
         RuntimeError: the module cannot take such an example.
     """
     weight = next(module.parameters(), torch.empty(0))
-    counter = FlopCounterMode(display=False)
-    with evaluating(module), counter:
-        module(torch.zeros(1, *shape, dtype=weight.dtype, device=weight.device))
-    return counter.get_total_flops() // 2  # it counts a multiplication and an addition as two
+    x = torch.zeros(1, *shape, dtype=weight.dtype, device=weight.device)
+    with evaluating(module):
+        return counted(lambda: module(x))

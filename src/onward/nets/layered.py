@@ -13,6 +13,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from onward.nets.modes import evaluating
 from onward.nets.projections import Projection, Shape
 
 
@@ -189,16 +190,12 @@ def _shapes(modules: Sequence[nn.Module], features: Shape, blocks: int) -> tuple
     x = torch.zeros(2, *features, dtype=parameter.dtype, device=parameter.device)
     shapes = [features]
     for number, module in enumerate(modules, 1):
-        modes = [(one, one.training) for one in module.modules()]
         try:
-            module.eval()
-            x = module(x)
+            with evaluating(module):
+                x = module(x)
         except (RuntimeError, ValueError) as error:
             what = " ".join(str(error).split())[:200]
             part = "the head" if number > blocks else f"block {number}"
             raise ValueError(f"{part} cannot take an input of shape {list(shapes[-1])}: {what}") from error
-        finally:
-            for one, mode in modes:
-                one.training = mode
         shapes.append(tuple(x.shape[1:]))
     return tuple(shapes)

@@ -7,6 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from onward.learners.base import AbstractLearner
+from onward.nets.modes import evaluating
 from onward.training.data import Split
 from onward.training.metrics import accuracy
 
@@ -16,12 +17,9 @@ JUDGED_TOGETHER = 2000  # examples whose scores are computed at once
 @torch.no_grad()
 def scores_of(learner: AbstractLearner, split: Split) -> Float[Tensor, "*nets n o"]:
     """Give a learner's scores on all examples of a split, in evaluation mode and in parts that memory holds."""
-    axis, mode = len(split.nets), learner.training
-    learner.eval()
-    try:
+    axis = len(split.nets)
+    with evaluating(learner):
         return torch.cat([learner.scores(x) for x in split.x.split(JUDGED_TOGETHER, axis)], axis)
-    finally:
-        learner.train(mode)
 
 
 @torch.no_grad()

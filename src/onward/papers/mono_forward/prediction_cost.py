@@ -12,7 +12,7 @@ from functools import partial
 from statistics import median
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from onward.experiments.result import Result
 from onward.experiments.spec import Experiment, Outcome, Progress
@@ -23,6 +23,7 @@ from onward.learners.forward_forward import ForwardForward
 from onward.learners.mono_forward import MonoForward
 from onward.learners.one_pass_forward_forward import OnePassForwardForward
 from onward.nets.builders import mlp
+from onward.nets.cost import counted
 from onward.nets.layered import LayeredNet
 from onward.nets.readouts import total
 from onward.papers.mono_forward import accuracy, forward_forward
@@ -100,7 +101,7 @@ def _measured(
             learners[name] = rule(net).eval()
         for name, learner in learners.items():
             metrics[f"{name}_parameters_{count}"] = _predicting(learner)
-            metrics[f"{name}_products_{count}"] = _products(learner, x[:1])
+            metrics[f"{name}_products_{count}"] = counted(partial(learner.scores, x[:1]))
         for words, part, repetitions in (("single", x[:1], 30), ("batch", x, 3)):
             taken: dict[str, list[float]] = {name: [] for name in learners}
             for turn in range(turns + 1):
@@ -124,21 +125,6 @@ def _predicting(learner: AbstractLearner) -> int:
     """Count the parameters that predicting reads."""
     kept = learner.net if isinstance(learner, MonoForward) and learner.readout is not total else learner
     return sum(parameter.numel() for parameter in kept.parameters())
-
-
-def _products(learner: AbstractLearner, x: Tensor) -> int:
-    """Count the multiply-adds of a prediction by the rows that go through its linear maps."""
-    counted = 0
-
-    def count(module: nn.Module, given: tuple[Tensor, ...], out: Tensor) -> None:
-        nonlocal counted
-        counted += given[0].shape[0] * module.get_parameter("weight").numel()
-
-    hooks = [module.register_forward_hook(count) for module in learner.modules() if isinstance(module, nn.Linear)]
-    learner.scores(x)
-    for hook in hooks:
-        hook.remove()
-    return counted
 
 
 EXPERIMENT = Experiment(

@@ -12,7 +12,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import torch
-from torch.utils.flop_counter import FlopCounterMode
 
 from onward.blocks.block_by_block import fit_blocks
 from onward.blocks.plugging import cut
@@ -23,6 +22,7 @@ from onward.experiments.trials import order
 from onward.learners.backprop import Backprop
 from onward.learners.base import AbstractLearner
 from onward.learners.mono_forward import MonoForward
+from onward.nets.cost import counted
 from onward.nets.damage import clear_outliers
 from onward.nets.layered import LayeredNet
 from onward.papers.mono_forward.harms import Harm
@@ -162,10 +162,7 @@ def _retrained(
 def cost_of_learning(learner: AbstractLearner, lesson: Lesson) -> float:
     """Give the multiply-adds that the credit of one example takes, counted as it is computed; without those of the optimiser."""
     x, y = lesson.train.take(torch.arange(min(10, len(lesson.train)), device=lesson.train.x.device))
-    with FlopCounterMode(display=False) as counter:
-        for _ in learner.credit(x, y):
-            pass
-    return counter.get_total_flops() / 2 / len(x)  # it counts a multiplication and an addition as two
+    return counted(lambda: list(learner.credit(x, y))) / len(x)
 
 
 def _for_passes(learner: Backprop, lesson: Lesson, again: Again, passes: float, generator: torch.Generator) -> float:

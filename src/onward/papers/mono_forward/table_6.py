@@ -6,11 +6,9 @@ stand in their place, labelled so.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-
-import torch
 
 from onward.datasets.small import breast_cancer, wine
 from onward.datasets.texts import imdb_tfidf
@@ -23,10 +21,10 @@ from onward.learners.mono_forward import MonoForward
 from onward.nets.builders import mlp
 from onward.nets.layered import LayeredNet
 from onward.papers.mono_forward.blocks import each_block
+from onward.papers.mono_forward.cells import recipe
 from onward.papers.mono_forward.words import READINGS, against, judged, percent, points
 from onward.reports.artefact import Artefact, Element, Results, Table, Text
 from onward.training.data import Dataset
-from onward.training.fit import Recipe
 
 SEEDS = 5
 RULES: dict[str, Callable[[LayeredNet], AbstractLearner]] = {"bp": Backprop, "mf": MonoForward}
@@ -70,15 +68,6 @@ PROBLEMS = {
 }
 
 
-def recipes(rates: Sequence[float], epochs: int, batch: int) -> tuple[Recipe, ...]:
-    """Adam with cosine decay at three rates; products in bfloat16."""
-    decay = partial(torch.optim.lr_scheduler.CosineAnnealingLR, T_max=epochs)
-    return tuple(
-        Recipe(partial(torch.optim.Adam, lr=rate, fused=True), epochs, batch, schedule=decay, products=torch.bfloat16)
-        for rate in rates
-    )
-
-
 def _experiment(name: str, rule: str) -> Experiment:
     problem = PROBLEMS[name]
     trial = partial(
@@ -86,7 +75,7 @@ def _experiment(name: str, rule: str) -> Experiment:
         data=problem.data,
         net=partial(mlp, problem.features, (problem.width, problem.width), problem.classes),
         rule=RULES[rule],
-        recipes=recipes(problem.rates, problem.epochs, problem.batch),
+        recipes=tuple(recipe(rate, problem.epochs, batch=problem.batch) for rate in problem.rates),
         also=each_block if rule == "mf" else None,
     )
     return Experiment(f"mf/table-6/{name}/{rule}", trial, seeds=SEEDS, together=1)
