@@ -35,6 +35,11 @@ def batch(features: int = 8, classes: int = 2) -> tuple[Tensor, Tensor]:
     return torch.randn(11, features, generator=generator, dtype=torch.float64), torch.arange(11) % classes
 
 
+def mean_of(learner: ForwardForward) -> Tensor:
+    """The running mean of the first block."""
+    return learner.passes.means[0].get_buffer("value")
+
+
 def unit(h: Tensor) -> Tensor:
     return h / h.square().mean(1, keepdim=True).sqrt()
 
@@ -76,7 +81,7 @@ def test_peer_normalisation_adds_its_own_gradient_and_moves_the_running_mean_in_
     for name, gradient in with_peers.gradients.items():
         (more,) = torch.autograd.grad(value, taught.get_parameter(name.removeprefix("net.")), retain_graph=True)
         torch.testing.assert_close(gradient - without.gradients[name], more, rtol=1e-9, atol=1e-12)
-    means = learner.passes.means.get_buffer("0")
+    means = mean_of(learner)
     assert (means == 0).all()
     list(learner.train().credit(x, y))
     torch.testing.assert_close(means, m.detach())
@@ -185,11 +190,11 @@ def test_batches_of_wrong_labels_alone_leave_peer_normalisation_out() -> None:
     x, y = batch()
     plain, learner = ForwardForward(net((9,)), apart=1), ForwardForward(net((9,)), apart=1, peers=Peers())
     (rising, falling), (_, expected) = ([next(one.credit(x, y)) for _ in range(2)] for one in (learner, plain))
-    means = learner.passes.means.get_buffer("0").clone()
+    means = mean_of(learner).clone()
     assert rising.loss > next(ForwardForward(net((9,)), apart=1).credit(x, y)).loss
     assert torch.equal(falling.loss, expected.loss)
     next(learner.credit(x, y))
-    torch.testing.assert_close(learner.passes.means.get_buffer("0"), 1.9 * means)  # 0.9 of it stays, as much comes
+    torch.testing.assert_close(mean_of(learner), 1.9 * means)  # 0.9 of it stays, as much comes
 
 
 @pytest.mark.parametrize("kind", ["plain", "peers", "apart", "one pass"])

@@ -8,7 +8,6 @@ label that was tried with it; b examples; `...` what a block emits for one row.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import torch
 from jaxtyping import Bool, Float
@@ -16,20 +15,6 @@ from torch import Tensor
 from torch.nn import functional
 
 from onward.kernels.losses import single
-
-
-class Rows(NamedTuple):
-    """What goes through the blocks together.
-
-    Attributes:
-        x: inputs with a label in each, `n ...`.
-        positive: whether the label is right.
-        share: how much each row counts; those of one kind sum to 1 where all examples count the same.
-    """
-
-    x: Float[Tensor, "n ..."]
-    positive: Bool[Tensor, "n"]
-    share: Float[Tensor, "n"]
 
 
 def goodness(activity: Float[Tensor, "n ..."]) -> Float[Tensor, "n"]:

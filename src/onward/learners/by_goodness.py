@@ -18,7 +18,7 @@ from onward.nets.labelled import Labelled
 from onward.nets.layered import LayeredNet, check_apart
 
 Goodness = Callable[[Tensor], Tensor]  # of the activity of every row
-Judge = Callable[[int, Tensor], tuple[Tensor, Tensor]]  # (block, its activity) -> (loss, derivative at the activity)
+Judge = Callable[[Tensor], tuple[Tensor, Tensor]]  # activity -> (loss, derivative at the activity)
 
 
 def without_head(net: LayeredNet) -> LayeredNet:
@@ -62,13 +62,12 @@ def activities(net: LayeredNet, x: Float[Tensor, "n ..."]) -> Iterator[Float[Ten
         yield x
 
 
-def learn(net: LayeredNet, x: Float[Tensor, "n ..."], judge: Judge) -> Iterator[Credit]:
-    """Yield a parcel a block, while the rows pass. What a block passes on is its activity before it is updated."""
-    for k in range(len(net.blocks)):
-        x = run(net, k, x)
-        with torch.no_grad():
-            value, blame = judge(k, x)
-        yield from parcel(net, k, x, value, blame)
+def teach(net: LayeredNet, k: int, x: Float[Tensor, "n ..."], judge: Judge) -> tuple[Tensor, Credit | None]:
+    """Give the activity of a block, before it is updated, and its credit."""
+    activity = run(net, k, x)
+    with torch.no_grad():
+        value, blame = judge(activity)
+    return activity.detach(), parcel(net, k, activity, value, blame)
 
 
 def run(net: LayeredNet, k: int, x: Float[Tensor, "n ..."]) -> Float[Tensor, "n ..."]:
@@ -79,13 +78,14 @@ def run(net: LayeredNet, k: int, x: Float[Tensor, "n ..."]) -> Float[Tensor, "n 
 
 def parcel(
     net: LayeredNet, k: int, activity: Float[Tensor, "n ..."], value: Float[Tensor, ""], blame: Float[Tensor, "n ..."]
-) -> Iterator[Credit]:
-    """Yield the credit of a block, given its loss and the derivative at its activity; none if nothing in it learns."""
+) -> Credit | None:
+    """Give the credit of a block from its loss and the derivative at its activity; None if nothing in it learns."""
     named = net.blocks[k].named_parameters(prefix=f"net.blocks.{k}")
     own = {name: parameter for name, parameter in named if parameter.requires_grad}
-    if own:
-        gradients = torch.autograd.grad(activity, list(own.values()), blame.to(activity.dtype))
-        yield Credit(value, dict(zip(own, gradients, strict=True)))
+    if not own:
+        return None
+    gradients = torch.autograd.grad(activity, list(own.values()), blame.to(activity.dtype))
+    return Credit(value, dict(zip(own, gradients, strict=True)))
 
 
 def of_every_label(

@@ -12,12 +12,13 @@ from functools import partial
 
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
 from onward.kernels import labels, losses
 from onward.learners import by_goodness
 from onward.learners.base import AbstractLearner, Credit
-from onward.learners.two_passes import Peers, TwoPasses
+from onward.learners.local import taught
+from onward.learners.two_passes import Peers, Rows, TwoPasses
 from onward.nets.labelled import Labelled, one_hot
 from onward.nets.layered import LayeredNet, seed_from
 
@@ -77,9 +78,25 @@ class ForwardForward(AbstractLearner):
         self, x: Float[Tensor, "b ..."], y: Tensor, *, importance: Float[Tensor, "b"] | None = None
     ) -> Iterator[Credit]:
         """Yield a parcel a block. In training mode this counts the batch, from whose number the wrong labels follow."""
+        yield from taught(self, x, y, importance)
+
+    def enter(self, x: Float[Tensor, "b ..."], y: Tensor, importance: Tensor | None = None) -> tuple[Tensor, Rows]:
+        """Give the batch with right labels in it and with wrong ones, and what tells them apart."""
         self.net.check(x)
-        rows = self.passes.rows(x, y, importance)
-        yield from by_goodness.learn(self.net, rows.x, partial(self.passes.judge, rows=rows))
+        return self.passes.enter(x, y, importance)
+
+    def lesson(self, y: Tensor, importance: Float[Tensor, "b"] | None = None) -> Rows:
+        """Give what tells rows with right labels from those with wrong ones."""
+        return self.passes.lesson(y, importance)
+
+    def teach(self, block: int, x: Float[Tensor, "n ..."], lesson: Rows) -> tuple[Tensor, Credit | None]:
+        """Give the activity of a block, before it is updated, and its credit."""
+        return by_goodness.teach(self.net, block, x, partial(self.passes.judge, block, rows=lesson))
+
+    def parts(self, block: int) -> dict[str, nn.Module]:
+        """Give a block, and its running mean if there is peer normalisation, by the prefix of their names."""
+        own: dict[str, nn.Module] = {f"net.blocks.{block}": self.net.blocks[block]}
+        return own | ({f"passes.means.{block}": self.passes.means[block]} if len(self.passes.means) else {})
 
     @torch.no_grad()
     def scores(self, x: Float[Tensor, "b ..."]) -> Float[Tensor, "b o"]:

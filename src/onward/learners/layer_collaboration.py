@@ -75,8 +75,8 @@ class LayerCollaboration(AbstractLearner):
         In training mode this counts the batch, from whose number the wrong labels follow.
         """
         self.net.check(x)
-        rows = self.passes.rows(x, y, importance)
-        found, reads = [], rows.x
+        reads, rows = self.passes.enter(x, y, importance)
+        found = []
         for k in range(len(self.net.blocks)):
             found.append(by_goodness.run(self.net, k, reads))
             reads = found[-1]
@@ -89,7 +89,9 @@ class LayerCollaboration(AbstractLearner):
                 each, slope = kernels.logistic(own[k] + others[k], rows.positive, theta)
                 share = rows.share.to(each.dtype)
                 value, blame = (share * each).sum(), kernels.blame(single(found[k]), share * slope)
-            yield from by_goodness.parcel(self.net, k, found[k], value, blame)
+            credit = by_goodness.parcel(self.net, k, found[k], value, blame)
+            if credit is not None:
+                yield credit
 
     @torch.no_grad()
     def scores(self, x: Float[Tensor, "b ..."]) -> Float[Tensor, "b o"]:

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from onward.kernels import losses, similarity
 from onward.kernels.losses import Loss, single
 from onward.learners.base import AbstractLearner, Credit
+from onward.learners.local import Lesson, taught
 from onward.nets import draw, projected, projections, readouts
 from onward.nets.layered import LayeredNet, check_apart, seed_from
 from onward.nets.projections import Projection, Shape
@@ -79,11 +80,16 @@ class LocalSimilarity(AbstractLearner):
         self, x: Float[Tensor, "b ..."], y: Tensor, *, importance: Float[Tensor, "b"] | None = None
     ) -> Iterator[Credit]:
         """Yield a parcel a block. What a block passes on is its activity before it is updated."""
+        yield from taught(self, x, y, importance)
+
+    def enter(self, x: Float[Tensor, "b ..."], y: Tensor, importance: Tensor | None = None) -> tuple[Tensor, Lesson]:
+        """Give the batch as it is, and its targets."""
         self.net.check(x)
-        for k in range(len(self.net.blocks)):
-            x, parcel = self._learn(k, x, y, importance)
-            if parcel.gradients:
-                yield parcel
+        return x, Lesson(y, importance)
+
+    def lesson(self, y: Tensor, importance: Float[Tensor, "b"] | None = None) -> Lesson:
+        """Give the targets, which are all that blocks are taught by."""
+        return Lesson(y, importance)
 
     def goodness(self, x: Float[Tensor, "b ..."]) -> list[Float[Tensor, "b o"]]:
         """Give the class scores of every block."""
@@ -94,9 +100,15 @@ class LocalSimilarity(AbstractLearner):
         """Give scores by the readout; earlier projections are not computed where they are not read."""
         return projected.read(self.net, self.projections, self.readout, x)
 
-    def _learn(self, k: int, x: Tensor, y: Tensor, importance: Tensor | None) -> tuple[Tensor, Credit]:
-        """Give the activity of a block and its credit."""
-        parts = [self.net.blocks[k], projected.projection_of(self.net, self.projections, k), self.maps[k]]
+    def parts(self, block: int) -> dict[str, nn.Module]:
+        """Give a block and its two heads, by the prefix of their names."""
+        return projected.parts(self.net, self.projections, block) | {f"maps.{block}": self.maps[block]}
+
+    def teach(self, block: int, x: Float[Tensor, "b ..."], lesson: Lesson) -> tuple[Tensor, Credit | None]:
+        """Give the activity of a block, before it is updated, and the credit of it and its heads."""
+        y, importance = lesson
+        named = self.parts(block)
+        parts = list(named.values())
         own = [[one for one in part.parameters() if one.requires_grad] for part in parts]
         with torch.enable_grad():
             activity = parts[0](x)
@@ -110,10 +122,9 @@ class LocalSimilarity(AbstractLearner):
         from_pairs, *of_map = torch.autograd.grad(compared, [reads, *own[2]], unlike.to(compared.dtype))
         blame = (1 - self.weight) * from_scores + self.weight * from_pairs
         of_block = torch.autograd.grad(activity, own[0], blame) if own[0] else []
-        named = [*projected.learning_parameters(self.net, self.projections, k)]
-        named += [f"maps.{k}.{name}" for name, one in self.maps[k].named_parameters() if one.requires_grad]
-        gradients = dict(zip(named, [*of_block, *of_projection, *of_map], strict=True))
-        return activity.detach(), Credit(total, gradients)
+        names = [f"{p}.{n}" for p, part in named.items() for n, one in part.named_parameters() if one.requires_grad]
+        gradients = dict(zip(names, [*of_block, *of_projection, *of_map], strict=True))
+        return activity.detach(), Credit(total, gradients) if gradients else None
 
     def _mismatch(
         self, compared: Tensor, y: Tensor, classes: int, importance: Tensor | None

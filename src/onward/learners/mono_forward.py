@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from onward.kernels import local, losses
 from onward.kernels.losses import Loss
 from onward.learners.base import AbstractLearner, Credit
+from onward.learners.local import Lesson
 from onward.nets import projected, projections, readouts
 from onward.nets.layered import LayeredNet, check_apart
 from onward.nets.modes import evaluating, rests
@@ -71,22 +72,42 @@ class MonoForward(AbstractLearner):
 
         A block whose weights all have `requires_grad` off runs in evaluation mode, while its projection learns.
         """
+        passing, lesson = self.enter(x, y, importance)
+        for block in range(max(self.learning, default=-1) + 1):
+            passing, credit = self.teach(block, passing, lesson)
+            if credit is not None:
+                yield credit
+
+    def enter(self, x: Float[Tensor, "b ..."], y: Tensor, importance: Tensor | None = None) -> tuple[Tensor, Lesson]:
+        """Give the batch as it is, and its targets."""
         self.net.check(x)
-        for k in range(max(self.learning, default=-1) + 1):
-            block, projection = self.net.blocks[k], self.projection_of(k)
-            if k not in self.learning:
-                with torch.no_grad(), evaluating(block):
-                    x = block(x)
-                continue
-            named = projected.learning_parameters(self.net, self.projections, k)
-            first, second = staged(block), staged(projection)
-            with evaluating(block) if rests(block) else nullcontext():
-                if first is None or second is None or tied([*first, *second]):
-                    found = local.by_autograd(block, projection, list(named.values()), x, y, self.loss, importance)
-                else:
-                    found = local.closed_form(first, second, x, y, self.loss, importance)
-            x, value, gradients = found
-            yield Credit(value, dict(zip(named, gradients, strict=True)))
+        return x, Lesson(y, importance)
+
+    def lesson(self, y: Tensor, importance: Float[Tensor, "b"] | None = None) -> Lesson:
+        """Give the targets, which are all that blocks are taught by."""
+        return Lesson(y, importance)
+
+    def teach(self, block: int, x: Float[Tensor, "b ..."], lesson: Lesson) -> tuple[Tensor, Credit | None]:
+        """Give the activity of a block, before it is updated, and the credit of it and its projection."""
+        module, projection = self.net.blocks[block], self.projection_of(block)
+        if block not in self.learning:
+            with torch.no_grad(), evaluating(module):
+                return module(x), None
+        named = projected.learning_parameters(self.net, self.projections, block)
+        first, second = staged(module), staged(projection)
+        with evaluating(module) if rests(module) else nullcontext():
+            if first is None or second is None or tied([*first, *second]):
+                found = local.by_autograd(
+                    module, projection, list(named.values()), x, lesson.y, self.loss, lesson.importance
+                )
+            else:
+                found = local.closed_form(first, second, x, lesson.y, self.loss, lesson.importance)
+        activity, value, gradients = found
+        return activity, Credit(value, dict(zip(named, gradients, strict=True)))
+
+    def parts(self, block: int) -> dict[str, nn.Module]:
+        """Give a block and its projection, by the prefix of their names."""
+        return projected.parts(self.net, self.projections, block)
 
     def projection_of(self, block: int) -> nn.Module:
         """Give the projection of a block, counted from 0; that of the last is the head of the net."""

@@ -80,11 +80,14 @@ class OnePassForwardForward(AbstractLearner):
         In training mode this counts the batch, from whose number the wrong labels follow.
         """
         self.net.check(x)
-        rows = self.passes.rows(x, y, importance)
+        passing, rows = self.passes.enter(x, y, importance)
         with torch.no_grad():
             features = self._features(x)
             value, error = self.loss.of_scores(self.readout(features), y, importance)
-        yield from by_goodness.learn(self.net, rows.x, partial(self.passes.judge, rows=rows))
+        for k in range(len(self.net.blocks)):
+            passing, credit = by_goodness.teach(self.net, k, passing, partial(self.passes.judge, k, rows=rows))
+            if credit is not None:
+                yield credit
         with torch.no_grad():
             gradient = error.T @ features
         if self.readout.weight.requires_grad:

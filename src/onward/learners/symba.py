@@ -8,18 +8,28 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from functools import partial
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
 from onward.kernels import goodness as kernels
 from onward.kernels import labels, losses
 from onward.kernels.losses import single
 from onward.learners import by_goodness
 from onward.learners.base import AbstractLearner, Credit
+from onward.learners.local import taught
 from onward.nets.labelled import Labelled, patterns
 from onward.nets.layered import LayeredNet, generator_of, seed_from
+
+
+class Pairs(NamedTuple):
+    """What all blocks are taught a batch by: its number, from which the wrong labels follow, and what each example counts."""
+
+    batch: int
+    share: Float[Tensor, "b"]
 
 
 class SymBa(AbstractLearner):
@@ -78,21 +88,36 @@ class SymBa(AbstractLearner):
         self, x: Float[Tensor, "b ..."], y: Tensor, *, importance: Float[Tensor, "b"] | None = None
     ) -> Iterator[Credit]:
         """Yield a parcel a block. In training mode this counts the batch, from whose number the wrong labels follow."""
+        yield from taught(self, x, y, importance)
+
+    def enter(self, x: Float[Tensor, "b ..."], y: Tensor, importance: Tensor | None = None) -> tuple[Tensor, Pairs]:
+        """Give the batch with right patterns and, after it, with wrong ones, and what each pair counts."""
         self._check(x)
-        self.labelled.check(x, y)
-        b, batch = len(x), self.labelled.count()
-        share = (x.new_ones(b) if importance is None else importance.to(x.dtype)) / b
+        self.labelled.check(y, len(x))
+        pairs = self.lesson(y, importance)
+        return torch.cat([self.labelled.right(x, y), self.labelled.wrong(x, y, pairs.batch)]), pairs
 
-        def judge(k: int, activity: Tensor) -> tuple[Tensor, Tensor]:
-            reads, neurons = single(activity), activity[0].numel()
-            right, wrong = kernels.mean_square(reads).split(b)
-            each, slope = kernels.margin(right, wrong, self.steepness)
-            counted = share.to(each.dtype)
-            slopes = counted * slope / neurons
-            return (counted * each).sum(), kernels.blame(reads, torch.cat([slopes, -slopes]))
+    def lesson(self, y: Tensor, importance: Float[Tensor, "b"] | None = None) -> Pairs:
+        """Give what each pair of rows counts, and count the batch."""
+        b, like = len(y), self.labelled.codes
+        share = (like.new_ones(b) if importance is None else importance.to(like.dtype)) / b
+        return Pairs(self.labelled.count(), share)
 
-        rows = torch.cat([self.labelled.right(x, y), self.labelled.wrong(x, y, batch)])
-        yield from by_goodness.learn(self.net, rows, judge)
+    def teach(self, block: int, x: Float[Tensor, "n ..."], lesson: Pairs) -> tuple[Tensor, Credit | None]:
+        """Give the activity of a block, before it is updated, and its credit."""
+        return by_goodness.teach(self.net, block, x, partial(self._judge, lesson.share))
+
+    def parts(self, block: int) -> dict[str, nn.Module]:
+        """Give a block, by the prefix of its names."""
+        return {f"net.blocks.{block}": self.net.blocks[block]}
+
+    def _judge(self, share: Float[Tensor, "b"], activity: Float[Tensor, "n ..."]) -> tuple[Tensor, Tensor]:
+        reads, neurons = single(activity), activity[0].numel()
+        right, wrong = kernels.mean_square(reads).split(len(share))
+        each, slope = kernels.margin(right, wrong, self.steepness)
+        counted = share.to(each.dtype)
+        slopes = counted * slope / neurons
+        return (counted * each).sum(), kernels.blame(reads, torch.cat([slopes, -slopes]))
 
     @torch.no_grad()
     def scores(self, x: Float[Tensor, "b ..."]) -> Float[Tensor, "b o"]:

@@ -48,14 +48,14 @@ class Labelled(nn.Module):
         """Number of classes."""
         return len(self.codes)
 
-    def check(self, x: Tensor, y: Tensor) -> None:
-        """Refuse targets that are not one class number an example: `ValueError`."""
+    def check(self, y: Tensor, examples: int) -> None:
+        """Refuse targets that are not one class number for each of some examples: `ValueError`."""
         if y.is_floating_point():
             raise ValueError(
                 f"a rule that puts labels into its inputs takes class numbers (int64), got targets of {y.dtype}"
             )
-        losses.cross_entropy.check_shape(y, (len(x), self.classes), 0)
-        losses.cross_entropy.check_target(y, (len(x), self.classes))
+        losses.cross_entropy.check_shape(y, (examples, self.classes), 0)
+        losses.cross_entropy.check_target(y, (examples, self.classes))
 
     def count(self) -> int:
         """Give the number of this batch, from 0; in training mode the next one will have the next number."""

@@ -59,13 +59,15 @@ def learning_parameters(net: LayeredNet, early: Sequence[nn.Module] | nn.ModuleL
 
     They are named as in a learner that holds the net as `net` and the early projections as `projections`.
     """
-    parts = {
-        f"net.blocks.{block}.": net.blocks[block],
-        f"projections.{block}." if block < len(early) else "net.head.": projection_of(net, early, block),
-    }
     return {
-        prefix + name: parameter
-        for prefix, part in parts.items()
+        f"{prefix}.{name}": parameter
+        for prefix, part in parts(net, early, block).items()
         for name, parameter in part.named_parameters()
         if parameter.requires_grad
     }
+
+
+def parts(net: LayeredNet, early: Sequence[nn.Module] | nn.ModuleList, block: int) -> dict[str, nn.Module]:
+    """Give a block and its projection, by the prefix of their names in a learner that holds them as above."""
+    prefix = f"projections.{block}" if block < len(early) else "net.head"
+    return {f"net.blocks.{block}": net.blocks[block], prefix: projection_of(net, early, block)}
