@@ -1,0 +1,1 @@
+"""Blocks of a net spread over processes: activities go forward, nothing comes back."""
