@@ -73,7 +73,7 @@ def _relu(x: Tensor, own: Sequence[Tensor]) -> tuple[Tensor, Kept]:
 
 
 def _relu_back(dy: Tensor, kept: Kept, own: Sequence[Tensor], wanted: bool) -> tuple[Tensor | None, list[Tensor]]:
-    return torch.where(kept[0] > 0, dy, 0), []
+    return torch.ops.aten.threshold_backward(dy, kept[0], 0), []
 
 
 relu = Stage(_relu, _relu_back)
