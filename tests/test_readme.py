@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from onward import datasets
+from onward.datasets.sources import SOURCES
+
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 DOCUMENTS = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *ROOT.glob("docs/**/*.md")])
@@ -54,6 +57,25 @@ def test_the_example_with_scikit_learn_runs(tmp_path: Path) -> None:
     assert float(score) > 0.9
     assert probabilities[0].count("[") == 4
     assert (tmp_path / "wine.onward").exists()
+
+
+def test_the_examples_of_data_run_and_print_what_they_say(tmp_path: Path) -> None:
+    code = "\n".join(re.findall(r"```python\n(.*?)```", (ROOT / "docs/data.md").read_text(), re.DOTALL))
+    done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    *said, right = done.stdout.splitlines()
+    assert said == re.findall(r"^print\(.*\)  # (.+)$", code, re.MULTILINE)
+    assert len(said) == 4
+    assert float(right.removeprefix("right: ")) > 0.85
+
+
+def test_every_loader_of_the_page_about_data_is_there() -> None:
+    page = (ROOT / "docs/data.md").read_text()
+    named = set(re.findall(r"datasets\.(\w+)", page)) - {"crop", "crop_and_flip"}
+    assert {"mnist", "cifar100", "imdb_counts", "arrays", "image_folder", "breast_cancer"} <= named
+    assert all(hasattr(datasets, name) for name in named)
+    for name in SOURCES:
+        assert f"`{name}`" in page
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))

@@ -1,14 +1,17 @@
 """Pictures are shifted and mirrored at random, each on its own, and nothing else happens to them."""
 
+import re
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from onward.datasets import crop, crop_and_flip, flip
+from onward import MonoForward, Recipe, fit, mlp
+from onward.datasets import crop, crop_and_flip, flip, wine
 
 
 def numbered(batch: int = 200, channels: int = 2, height: int = 5, width: int = 6) -> Tensor:
@@ -83,6 +86,21 @@ def test_the_generator_alone_decides(change: Callable[[Tensor, torch.Generator],
 def test_a_padding_below_0_is_refused(generator: torch.Generator) -> None:
     with pytest.raises(ValueError, match="padding must be at least 0, got -1"):
         crop(numbered(), generator, padding=-1)
+
+
+@pytest.mark.parametrize("change", [crop, flip, crop_and_flip])
+@pytest.mark.parametrize("shape", [(4, 30), (4, 8, 8), (2, 4, 1, 8, 8)])
+def test_what_is_no_picture_is_refused_in_one_sentence(change: Callable[..., Tensor], shape: tuple[int, ...]) -> None:
+    words = "only pictures, examples x channels x height x width, can be shifted and mirrored, got inputs of shape "
+    with pytest.raises(ValueError, match=f"^{words}{re.escape(str(shape))}$"):
+        change(torch.zeros(shape), torch.Generator())
+
+
+def test_a_table_that_is_to_be_augmented_is_refused_in_one_sentence() -> None:
+    data = replace(wine(0), augment=crop_and_flip)
+    recipe = Recipe(torch.optim.Adam, epochs=1, batch=32)
+    with pytest.raises(ValueError, match=r"only pictures, .*, got inputs of shape \(32, 13\)"):
+        list(fit(MonoForward(mlp(13, (4,), 3)), data, recipe, generator=torch.Generator()))
 
 
 @pytest.mark.slow

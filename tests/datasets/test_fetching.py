@@ -185,11 +185,47 @@ def test_the_cache_is_the_users_own_unless_named(monkeypatch: pytest.MonkeyPatch
 
 def test_fetching_by_name_mends_a_damaged_cache(official: Host, cache: Path) -> None:
     made.write(cache / "mnist", {**official.files, LAST: b"damaged"})
-    with pytest.raises(DataUnavailable, match=f"{LAST} is damaged"):
+    with pytest.raises(
+        DataUnavailable, match=f"{LAST} is damaged: .*; remove it, and `onward data --fetch mnist` fetches a good one"
+    ):
         mnist(0)
     assert catalogue.get("mnist") == cache / "mnist"
     assert official.asked == [LAST]
     assert len(mnist(0, validation=10).train) == 30
+
+
+def test_fetching_by_name_reads_files_of_ones_own_and_leaves_them(official: Host, data: Path, cache: Path) -> None:
+    made.write(data / "mnist", {**official.files, LAST: b"damaged"})
+    words = (
+        f"own/mnist/{LAST} is damaged: .*; put a good copy into its place, or take it out of the folder that ONWARD_DATA names, "
+        "and `onward data --fetch mnist` fetches a good one"
+    )
+    for attempt in (lambda: catalogue.get("mnist"), lambda: mnist(0)):
+        with pytest.raises(DataUnavailable, match=words) as caught:
+            attempt()
+        assert "\n" not in str(caught.value)
+    assert (data / "mnist" / LAST).read_bytes() == b"damaged"
+    assert official.asked == []
+    (data / "mnist" / LAST).unlink()
+    assert catalogue.get("mnist") == cache / "mnist"
+    assert len(mnist(0, validation=10).train) == 30
+
+
+def test_what_is_fetched_is_read_too(official: Host, cache: Path) -> None:
+    made.write(cache / "mnist" / "mnist", {**official.files, LAST: b"damaged"})
+    with pytest.raises(DataUnavailable, match="mnist/mnist/.* is damaged: .*; remove it, and `onward data --fetch mnist`"):
+        catalogue.get("mnist")
+
+
+def test_a_folder_of_ones_own_that_is_not_there_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_text("")
+    for name, what in (("nowhere", "not there"), ("file", "a file"), ("file/below", "not there")):
+        monkeypatch.setenv("ONWARD_DATA", str(tmp_path / name))
+        for attempt in (lambda: mnist(0), lambda: catalogue.get("mnist"), catalogue.entries):
+            with pytest.raises(DataUnavailable, match=f"ONWARD_DATA names .*{name}, which is {what}; expected the folder"):
+                attempt()
+    monkeypatch.setenv("ONWARD_DATA", "")
+    assert catalogue.entries()
 
 
 def test_fetching_by_name_takes_files_of_ones_own(official: Host, data: Path) -> None:

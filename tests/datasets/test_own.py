@@ -51,6 +51,42 @@ def test_pictures_in_arrays_are_scaled_by_channel(tmp_path: Path, dtype: type) -
     assert (found.train.x.mean((0, 2)).abs() > 1e-3).any()
 
 
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_pictures_with_their_channels_last_are_turned(tmp_path: Path, channels: int, dtype: type) -> None:
+    x, y = made.pictures(40, (channels, 5, 6), 4, 0)
+    x = x.astype(dtype)
+    expected = arrays(0, file=saved(tmp_path, x=x, y=y, test_x=x[::2], test_y=y[::2]))
+    turned = np.ascontiguousarray(x.transpose(0, 2, 3, 1))
+    found = arrays(0, file=saved(tmp_path, x=turned, y=y, test_x=turned[::2], test_y=y[::2]))
+    for part, same in ((found.train, expected.train), (found.test, expected.test)):
+        assert part.x.shape[1:] == (channels, 5, 6)
+        torch.testing.assert_close(part.x, same.x, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("shape", [(3, 5, 6), (3, 5, 4), (1, 1, 1), (5, 6, 7), (5, 6, 12)])
+def test_other_pictures_have_their_channels_first(tmp_path: Path, shape: tuple[int, int, int]) -> None:
+    x, y = made.pictures(40, shape, 4, 0)
+    assert arrays(0, file=saved(tmp_path, x=x, y=y)).train.x.shape[1:] == shape
+
+
+def test_three_axes_are_no_pictures(tmp_path: Path) -> None:
+    x, y = made.pictures(40, (5, 3), 4, 0)
+    assert arrays(0, file=saved(tmp_path, x=x, y=y)).train.x.shape[1:] == (5, 3)
+
+
+def test_classes_that_are_not_learned_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataUnavailable, match="mine.npz is not .*: test_y has classes 4, 7, which y does not have"):
+        arrays(0, file=saved(tmp_path, x=X, y=Y, test_x=X[:4], test_y=[4, 0, 7, 7]))
+    with pytest.raises(DataUnavailable, match="test_y has class 9, which y does not have"):
+        arrays(0, file=saved(tmp_path, x=X, y=Y, test_x=X[:1], test_y=[9]))
+    with pytest.raises(DataUnavailable, match="test_y has classes 4, 5, 6, 7, 8, 9 and 30 more, which"):
+        arrays(0, file=saved(tmp_path, x=X, y=Y, test_x=X, test_y=np.arange(40)))
+    rare = np.where(np.arange(40) == 11, 4, 0)
+    with pytest.raises(DataUnavailable, match="too few examples of class 4: the part that is learned from got none"):
+        arrays(0, file=saved(tmp_path, x=X, y=rare), test=0.6)
+
+
 def test_the_seed_decides_the_parts(tmp_path: Path) -> None:
     file = saved(tmp_path, x=X, y=Y)
     assert torch.equal(arrays(1, file=file).test.x, arrays(1, file=file).test.x)
@@ -81,7 +117,9 @@ def test_a_missing_file_and_a_single_array_are_refused(tmp_path: Path) -> None:
     with pytest.raises(DataUnavailable, match="none.npz is no file; expected an .npz with arrays x and y"):
         arrays(0, file=str(tmp_path / "none.npz"))
     np.save(tmp_path / "one.npy", X)
-    with pytest.raises(DataUnavailable, match="one.npy is damaged or no .npz file of plain arrays"):
+    with pytest.raises(
+        DataUnavailable, match="one.npy is damaged or no .npz file .*; numpy.savez.file, x=x, y=y. writes one"
+    ):
         arrays(0, file=str(tmp_path / "one.npy"))
 
 
@@ -118,11 +156,11 @@ def drawn(folder: Path, seed: int, size: tuple[int, int] = (6, 6)) -> None:
 def test_a_folder_a_class_is_read(tmp_path: Path) -> None:
     for seed, name in enumerate(("ants", "bees")):
         drawn(tmp_path / "insects" / name, seed)
-    (tmp_path / "insects" / "ants" / "notes.txt").write_text("no picture")
     found = image_folder(0, folder=str(tmp_path / "insects"), size=6, validation=0.25)
     assert found.name == "insects"
     assert found.validation is not None
     assert [len(part) for part in (found.train, found.validation, found.test)] == [10, 4, 6]
+    assert found.class_names == ("ants", "bees")
     assert found.test.y.bincount().tolist() == [3, 3]
     assert found.train.x.shape == (10, 3, 6, 6)
     torch.testing.assert_close(found.train.x.mean((0, 2, 3)), torch.zeros(3), rtol=0, atol=1e-6)
@@ -146,17 +184,75 @@ def test_parts_that_are_folders_stay_parts(data: Path) -> None:
     found = image_folder(0, folder=str(data), size=5, grey=True, validation=0)
     assert found.train.x.shape == (20, 1, 5, 5)
     assert found.test.y.tolist() == [1] * 10
+    assert found.class_names == ("ants", "bees")
     drawn(data / "test" / "wasps", 3)
     with pytest.raises(DataUnavailable, match="wasps is a class that .*train does not have"):
         image_folder(0, folder=str(data), size=5)
 
 
-def test_a_damaged_picture_is_named(tmp_path: Path) -> None:
-    drawn(tmp_path / "ants", 0)
-    whole = (tmp_path / "ants" / "3.png").read_bytes()
-    (tmp_path / "ants" / "3.png").write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(DataUnavailable, match="3.png is damaged or no picture"):
-        image_folder(0, folder=str(tmp_path))
+def test_a_damaged_picture_is_named(data: Path) -> None:
+    drawn(data / "ants", 0)
+    whole = (data / "ants" / "3.png").read_bytes()
+    (data / "ants" / "3.png").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(
+        DataUnavailable, match="3.png is damaged or no picture .*; put a good copy into its place, or remove it"
+    ):
+        image_folder(0, folder=str(data))
+
+
+def test_a_class_without_pictures_is_refused(data: Path) -> None:
+    drawn(data / "ants", 0)
+    (data / "bees").mkdir()
+    (data / ".hidden").mkdir()
+    with pytest.raises(
+        DataUnavailable, match="bees has no pictures; expected .* end in .png, .*; remove it if it is no class"
+    ):
+        image_folder(0, folder=str(data))
+    (data / "bees").rmdir()
+    assert image_folder(0, folder=str(data), size=4).class_names == ("ants",)
+
+
+def test_a_class_may_be_missing_from_the_test_part_but_not_from_the_other(data: Path) -> None:
+    drawn(data / "train" / "ants", 0)
+    drawn(data / "test" / "ants", 0)
+    (data / "test" / "bees").mkdir()
+    (data / "train" / "bees").mkdir()
+    with pytest.raises(DataUnavailable, match="train/bees has no pictures"):
+        image_folder(0, folder=str(data))
+    drawn(data / "train" / "bees", 1)
+    assert not image_folder(0, folder=str(data), size=4).test.y.any()
+
+
+def test_a_class_with_too_few_pictures_to_part_is_named(data: Path) -> None:
+    drawn(data / "ants", 0)
+    drawn(data / "bees", 1)
+    for k in range(1, 10):
+        (data / "bees" / f"{k}.png").unlink()
+    with pytest.raises(DataUnavailable, match="own has too few pictures of bees: the part that is learned from got none"):
+        image_folder(0, folder=str(data), size=4, test=0.6, validation=0)
+
+
+def test_what_is_no_picture_is_skipped_with_a_warning(data: Path) -> None:
+    drawn(data / "ants", 0)
+    expected = image_folder(0, folder=str(data), size=4)
+    for name in (".DS_Store", "ants/._1.png", "ants/Thumbs.db"):
+        (data / name).write_text("of the system")
+    assert torch.equal(image_folder(0, folder=str(data), size=4).train.x, expected.train.x)
+    (data / "ants" / "more.png").mkdir()
+    with pytest.warns(UserWarning, match="own: 1 entry is skipped, the first ants/more.png; expected .* end in .png"):
+        found = image_folder(0, folder=str(data), size=4)
+    assert torch.equal(found.train.x, expected.train.x)
+    (data / "list.csv").write_text("1,2")
+    with pytest.warns(UserWarning, match="own: 2 entries are skipped, the first list.csv"):
+        image_folder(0, folder=str(data), size=4)
+
+
+@pytest.mark.parametrize(("kind", "ending", "mode"), [(np.uint16, "png", "I;16"), (np.float32, "tiff", "F")])
+def test_pixels_of_more_than_8_bits_are_refused_not_cut_off(data: Path, kind: type, ending: str, mode: str) -> None:
+    (data / "ants").mkdir()
+    Image.fromarray((np.arange(64).reshape(8, 8) * 900).astype(kind)).save(data / "ants" / f"deep.{ending}")
+    with pytest.raises(DataUnavailable, match=rf"deep.{ending} has pixels of more than 8 bits \({mode}\), expected 8"):
+        image_folder(0, folder=str(data))
 
 
 def test_folders_without_pictures_are_refused(tmp_path: Path) -> None:

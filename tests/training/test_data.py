@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from onward.training import datasets, problems
-from onward.training.data import Split, partition, stack
+from onward.training.data import Dataset, Split, partition, stack
 
 
 @pytest.mark.parametrize(
@@ -47,6 +47,16 @@ def test_scaling_is_learned_from_the_training_part_alone() -> None:
     assert data.test.x.mean(0).abs().max() > 1e-3
     constant = partition("c", np.ones((10, 1)), np.repeat([0, 1], 5), seed=0)
     assert constant.train.x.isfinite().all()
+
+
+def test_names_of_classes_stay_and_are_no_part_of_what_a_data_set_is() -> None:
+    split = Split(torch.zeros(4, 2), torch.arange(4) % 2)
+    named = Dataset("some", split, split, class_names=("ant", "bee"))
+    assert named.to(torch.float64).class_names == ("ant", "bee")
+    assert named.to(torch.float64).train.x.dtype == torch.float64
+    assert stack([named, named]).class_names == ("ant", "bee")
+    assert stack([named, named]).train.nets == (2,)
+    assert named == Dataset("some", split, split)
 
 
 def test_stacked_nets_take_their_own_examples() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,7 @@ from onward.models import judging, rivals
 from onward.models.judging import Judged
 from onward.models.parted import part
 from onward.models.rivals import Contestant
-from onward.models.scores import METRICS
+from onward.models.scores import CLASSES, METRICS, NUMBERS
 from onward.reports import figures, page
 from onward.reports.artefact import Picture, Table
 from onward.tables.reading import read_csv
@@ -26,6 +27,7 @@ from onward.tables.targets import recognise
 HELD_OUT = 0.2
 RAREST = 5  # rows of a class: one held out, and enough for every fold to learn it
 HEADER = ("parameters", "seconds")
+ENDS = {CLASSES: (0.0, 1.0), NUMBERS: (-math.inf, 1.0)}  # what the first metric of a task can be
 
 
 @dataclass(frozen=True)
@@ -163,9 +165,9 @@ def _page(title: str, how: str, task: str, arms: Mapping[str, Sequence[Judged]],
     metric = METRICS[task][0]
     values = {name: [one.scores[metric] for one in found] for name, found in arms.items()}
     *drawn, last = values  # the baseline may lie so far off that the others could not be told apart
-    figure = figures.draw_arms({name: values[name] for name in drawn}, x=f"{metric} on rows held out")
+    figure = figures.draw_arms({name: values[name] for name in drawn}, x=f"{metric} on rows held out", ends=ENDS[task])
     words = (
-        f"{metric} on rows held out: means with their 95 % intervals, and every split faintly below. Not drawn: {last}, "
-        f"{shown.number(mean(values[last]).value)}."
+        f"{metric} on rows held out: means with their 95 % intervals, cut where {metric} ends, and every split faintly below. "
+        f"Not drawn: {last}, {shown.number(mean(values[last]).value)}."
     )
     page.to_html(title, how, [table, Picture(words, figure)], path)

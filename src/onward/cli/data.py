@@ -1,6 +1,8 @@
-"""`onward data`: which data sets there are, where they are, and fetching one."""
+"""`onward data`: which data sets there are, where they are, and fetching some."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from rich.console import Console
 
@@ -17,6 +19,9 @@ def show(console: Console) -> None:
         say(console, "`onward data --fetch NAME` fetches one; a folder with files of your own is named by ONWARD_DATA.")
 
 
-def fetch(name: str, console: Console) -> None:
-    """Fetch a data set, and say where it is."""
-    say(console, f"{name} is here: {catalogue.get(name)}")
+def fetch(names: Sequence[str], console: Console) -> None:
+    """Fetch data sets one after the other, and say where each is; none is fetched if one is not known."""
+    for name in names:
+        catalogue.fetchable(name)
+    for name in names:
+        say(console, f"{name} is here: {catalogue.get(name)}")

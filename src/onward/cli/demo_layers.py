@@ -22,7 +22,7 @@ from onward.reports import figures
 from onward.reports.artefact import Element, Picture, Table, Text
 from onward.training.data import Dataset, Split, partition
 from onward.training.fit import Recipe, fit
-from onward.training.meters import retained_bytes
+from onward.meters.retained import retained_bytes
 from onward.training.metrics import accuracy
 
 BLOCKS = (256, 256, 256)

@@ -9,8 +9,9 @@ import io
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +20,14 @@ import torch
 from rich.console import Console
 
 from onward import models
-from onward.cli import columns, files, shown, structures
-from onward.cli.exporting import FORMS, export_model
+from onward.cli import columns, files, ruled, shown, structures
+from onward.cli.exporting import FORMS, check_rule, export_model
 from onward.files import atomic
+from onward.learners.by_name import Rule
 from onward.models import judging, rivals
 from onward.models.judging import Judged
 from onward.models.parted import Parted, part
+from onward.models.rivals import Contestant
 from onward.models.scores import METRICS, NUMBERS, class_scores, number_scores
 from onward.models.table_model import TableModel
 from onward.tables.columns import Numeric
@@ -57,6 +60,11 @@ class Training:
     with_rivals: bool = True
     exports: Sequence[Path] = field(default=())
     force: bool = False
+    rule: str | None = None
+    layers: str | None = None
+
+
+OF_MESHES = ("solver", "hidden", "ticks", "kind", "starts", "penalty")  # options that a net taught by a rule has not
 
 
 def train(asked: Training, console: Console) -> Path:
@@ -67,10 +75,13 @@ def train(asked: Training, console: Console) -> Path:
         TrainingFailed: the loss or the weights are no longer finite; nothing is written then.
     """
     structures.check_names(asked.solver, asked.kind)
+    rule, layers = _rule(asked)
     to = Path(f"{asked.data.stem}{ENDING}") if asked.to is None else asked.to
     files.check_suffix(to, "--to", [ENDING])
     for target in asked.exports:
         files.check_suffix(target, "--export", FORMS)
+    if rule is not None:
+        check_rule(rule, asked.exports)
     written = [to, *asked.exports]
     for k, target in enumerate(written):
         if target in written[:k]:
@@ -78,27 +89,20 @@ def train(asked: Training, console: Console) -> Path:
         files.check(target, force=asked.force, sources=[asked.data])
     table = read_csv(asked.data)
     target = recognise(table, asked.target, task=asked.task)
+    ruled.check([] if rule is None else [rule], target)
     parted = part(table, target, held=asked.held_out, seed=asked.seed, missing=asked.missing, drop=asked.drop)
     features, outputs = len(parted.schema.feature_names), outputs_of(target)
-    edges = structures.edges(asked.kind, asked.hidden, asked.solver, features=features, outputs=outputs)
+    if rule is None:
+        edges = structures.edges(asked.kind, asked.hidden, asked.solver, features=features, outputs=outputs)
+    else:
+        edges = _weights([features + rule.appended, *layers, outputs])
     columns.describe(table, parted, console)
 
     torch.set_num_threads(1)  # so small a net gains nothing from a second thread, and a busy machine loses a lot by it
     task, tuned = target.task, _can_be_tuned(asked, parted)
-    given = {} if asked.penalty is None else {"penalty": asked.penalty}
-    contestants = [
-        rivals.mesh(
-            task,
-            f"{asked.kind}, {asked.solver}",
-            hidden=asked.hidden,
-            kind=asked.kind,
-            ticks=asked.ticks,
-            solver=asked.solver,
-            starts=asked.starts,
-            tuned=tuned,
-            **given,
-        )
-    ]
+    contestants = [_mesh(asked, task, tuned=tuned) if rule is None else rivals.taught(task, rule, layers)]
+    if not tuned:
+        contestants = [replace(one, settings=()) for one in contestants]
     if asked.with_rivals:
         rows = len(parted.train_y)
         contestants += [
@@ -119,6 +123,37 @@ def train(asked: Training, console: Console) -> Path:
     for target in asked.exports:
         shown.say(console, f"Exported: {target}")
     return to
+
+
+def _rule(asked: Training) -> tuple[Rule | None, tuple[int, ...]]:
+    """Give the rule and the neurons of the blocks that are asked for; none for a mesh.
+
+    Raises:
+        ValueError: an unknown rule, layers without a rule, or a rule beside an option of meshes.
+    """
+    named = [] if asked.rule is None else [asked.rule]
+    layers = ruled.layers_of(asked.layers, named)
+    if asked.rule is None:
+        return None, layers
+    (rule,) = ruled.rules_of(named)
+    default = {field.name: field.default for field in fields(asked)}
+    for name in OF_MESHES:
+        value = getattr(asked, name)
+        if value != default[name]:
+            raise ValueError(f"--{name} is for meshes, and --rule {rule.name} trains layers, got --{name} {value}")
+    return rule, layers
+
+
+def _weights(sizes: Sequence[int]) -> int:
+    """Count the weights and biases of layers in a row, of which the last has no biases."""
+    return sum((before + 1) * size for before, size in pairwise(sizes)) - sizes[-1]
+
+
+def _mesh(asked: Training, task: str, *, tuned: bool) -> Contestant:
+    """Give the mesh that is asked for."""
+    given = {} if asked.penalty is None else {"penalty": asked.penalty}
+    built = {"hidden": asked.hidden, "kind": asked.kind, "ticks": asked.ticks, "solver": asked.solver}
+    return rivals.mesh(task, f"{asked.kind}, {asked.solver}", starts=asked.starts, tuned=tuned, **built, **given)
 
 
 def predict(model: Path, data: Path, to: Path | None, *, unknown: str, force: bool, notes: Console) -> None:
@@ -200,7 +235,8 @@ def _verdict(asked: Training, task: str, parted: Parted, judged: Sequence[Judged
     train, test = len(parted.train_y), len(parted.test_y)
     words = f"Learned from {train} rows, judged on the other {test}."
     if asked.with_rivals:
-        how = f"penalties chosen alike by {judging.FOLDS} folds of the training rows" if tuned else "nothing tuned"
+        what = "penalties" if asked.rule is None else "learning rates and penalties"
+        how = f"{what} chosen alike by {judging.FOLDS} folds of the training rows" if tuned else "nothing tuned"
         words = (
             f"All learned from the same {train} rows, {how}, and are judged on the other {test}: one split. "
             f"`onward compare` takes several, and other solvers. Seconds are of one training."
@@ -208,8 +244,13 @@ def _verdict(asked: Training, task: str, parted: Parted, judged: Sequence[Judged
         metric = METRICS[task][0]
         if not judged[0].scores[metric] > judged[-1].scores[metric]:
             words += (
-                f" On other rows this mesh is no better than {judged[-1].name!r}, which looks at no column: try fewer "
-                f"--hidden" + ("." if tuned else ", or another --penalty.")
+                f" On other rows this {'mesh' if asked.rule is None else 'net'} is no better than {judged[-1].name!r}, which "
+                f"looks at no column: try fewer "
+                + (
+                    "--layers or neurons in them."
+                    if asked.rule
+                    else "--hidden" + ("." if tuned else ", or another --penalty.")
+                )
             )
     return words
 

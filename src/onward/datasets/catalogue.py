@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from onward.datasets.errors import DataUnavailable
@@ -38,28 +39,45 @@ class Entry:
 
 
 def entries() -> list[Entry]:
-    """List all data sets, those that may have to be fetched first."""
+    """List all data sets, those that may have to be fetched first.
+
+    Raises:
+        DataUnavailable: ONWARD_DATA names no folder.
+    """
+    own_folder()
     brought = [Entry(name, about, "comes with scikit-learn", here=True) for name, about in BROUGHT_ALONG.items()]
     return [_entry(source) for source in SOURCES.values()] + brought
 
 
 def get(name: str) -> Path:
-    """Fetch a data set by name, unless the folder that ONWARD_DATA names has it; give where it is.
+    """Fetch a data set by name, unless the folder that ONWARD_DATA names has it; read it, and give where it is.
 
-    What the cache has already is checked by hash, and fetched anew if it is damaged.
+    What the cache has already is checked by hash, and fetched anew if it is damaged; the user's own files are left as
+    they are.
 
     Raises:
-        DataUnavailable: it cannot be fetched.
+        DataUnavailable: it cannot be fetched, or a file of the user's own is damaged.
         ValueError: there is no such data set to fetch.
+    """
+    source = fetchable(name)
+    found = find(source)
+    if found is None or found.place != own_folder():
+        found = fetch(source)
+    found.read()
+    return found.where
+
+
+def fetchable(name: str) -> Source[Any]:
+    """Give a data set that can be fetched.
+
+    Raises:
+        ValueError: there is none of that name.
     """
     if name in BROUGHT_ALONG:
         raise ValueError(f"{name} comes with scikit-learn; there is nothing to fetch")
     if name not in SOURCES:
         raise ValueError(f"unknown data set {name!r}, expected one of {', '.join(SOURCES)}{suggest(name, SOURCES)}")
-    found, own = find(SOURCES[name]), own_folder()
-    if found is not None and own is not None and found.where.is_relative_to(own):
-        return found.where
-    return fetch(SOURCES[name]).where
+    return SOURCES[name]
 
 
 def _entry(source: Source) -> Entry:

@@ -1,29 +1,34 @@
 """A person's own examples: arrays in an `.npz` file, or a folder of pictures with a folder a class.
 
 Both are parted at random by the seed, stratified by class, unless they come with a test part; both are normalised by what
-is learned from: pictures (n x c x h x w) by channel, anything else by feature.
+is learned from: pictures (n x c x h x w) by channel, anything else by feature. Axis letters: n examples, c channels,
+h height, w width.
 """
 
 from __future__ import annotations
 
 import zipfile
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 
+from onward.datasets import picture_files
 from onward.datasets.errors import DataUnavailable
 from onward.datasets.pictures import Pictures, dataset, hold_out
 from onward.training.data import Dataset, Split
 
 NAMES = ("x", "y", "test_x", "test_y")
-ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".pgm", ".ppm")
+CHANNELS = (1, 3, 4)  # grey; red, green and blue; these and transparency
 
 
 def arrays(seed: int, *, file: str, test: float = 0.3, validation: float = 0.2) -> Dataset:
     """Read `x` (n x ...) and `y` (n class numbers from 0) of an `.npz` file, and `test_x` and `test_y` if it has them.
+
+    Four axes are pictures, n x c x h x w. They are taken as n x h x w x c, and given as n x c x h x w, where the last axis
+    has 1, 3 or 4 entries and the second has not.
 
     Args:
         seed: of the parts.
@@ -32,20 +37,30 @@ def arrays(seed: int, *, file: str, test: float = 0.3, validation: float = 0.2) 
         validation: part of the remaining examples that chooses; 0 for none.
 
     Raises:
-        DataUnavailable: the file is missing, damaged, or holds other arrays.
+        DataUnavailable: the file is missing, damaged, or holds other arrays; a class is not among what is learned from.
         ValueError: parts out of range.
     """
     held = _arrays(Path(file))
     x, y = _examples(held, "", file)
+    known = np.unique(y)
     if "test_x" in held or "test_y" in held:
         test_x, test_y = _examples(held, "test_", file)
         if test_x.shape[1:] != x.shape[1:]:
             raise DataUnavailable(
                 f"{file} is not what it should be: expected test_x like x, {x.shape[1:]}, got {test_x.shape[1:]}"
             )
+        foreign = np.setdiff1d(test_y, known)
+        if foreign.size:
+            raise DataUnavailable(f"{file} is not what it should be: test_y has {_classes(foreign)}, which y does not have")
     else:
         x, y, test_x, test_y = _judged(x, y, test, seed)
-    return _made(Path(file).stem, (x, y, test_x, test_y), seed, validation)
+    if _channels_last(x):
+        x, test_x = np.moveaxis(x, -1, 1), np.moveaxis(test_x, -1, 1)
+    made = _made(Path(file).stem, (x, y, test_x, test_y), seed, validation)
+    lost = np.setdiff1d(known, made.train.y.numpy())
+    if lost.size:
+        raise DataUnavailable(f"{file} has too few examples of {_classes(lost)}: the part that is learned from got none")
+    return made
 
 
 def image_folder(
@@ -53,7 +68,8 @@ def image_folder(
 ) -> Dataset:
     """Read pictures from a folder that has a folder for each class, or `train` and `test` with one for each class in both.
 
-    Classes are numbered in the order of their names. Every picture is scaled to a square. Needs pillow.
+    Classes are numbered in the order of their names, which are the `class_names` of what is given. Every picture is scaled
+    to a square. Needs pillow. What is no picture is skipped with a warning; hidden files and folders are no part of the data.
 
     Args:
         seed: of the parts.
@@ -64,7 +80,7 @@ def image_folder(
         validation: part of the remaining pictures that chooses; 0 for none.
 
     Raises:
-        DataUnavailable: the folder is missing, has no pictures, or one is damaged.
+        DataUnavailable: the folder is missing, a class has no pictures or too few to part, or one is damaged.
         ValueError: parts out of range, or a size below 1.
     """
     if size < 1:
@@ -72,16 +88,22 @@ def image_folder(
     root = Path(folder)
     if not root.is_dir():
         raise DataUnavailable(f"{folder} is no folder; expected one that has a folder of pictures for each class")
-    inner = _folders(root)
-    if [one.name for one in inner] == ["test", "train"]:
-        classes = [one.name for one in _folders(root / "train")]
-        for one in _folders(root / "test"):
-            if one.name not in classes:
-                raise DataUnavailable(f"{one} is a class that {root / 'train'} does not have")
-        parts = (*_pictures(root / "train", classes, size, grey), *_pictures(root / "test", classes, size, grey))
+    classes = picture_files.folders(root)
+    if classes == ["test", "train"]:
+        learned, judged = root / "train", root / "test"
+        classes = picture_files.folders(learned)
+        for name in picture_files.folders(judged):
+            if name not in classes:
+                raise DataUnavailable(f"{judged / name} is a class that {learned} does not have")
+        x, y = picture_files.read(learned, classes, size=size, grey=grey)
+        parts = (x, y, *picture_files.read(judged, classes, size=size, grey=grey, whole=False))
     else:
-        parts = _judged(*_pictures(root, [one.name for one in inner], size, grey), test, seed)
-    return _made(root.resolve().name, parts, seed, validation)
+        parts = _judged(*picture_files.read(root, classes, size=size, grey=grey), test, seed)
+    made = replace(_made(root.resolve().name, parts, seed, validation), class_names=tuple(classes))
+    lost = [name for k, name in enumerate(classes) if not (made.train.y == k).any()]
+    if lost:
+        raise DataUnavailable(f"{folder} has too few pictures of {', '.join(lost)}: the part that is learned from got none")
+    return made
 
 
 Parts = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
@@ -114,6 +136,17 @@ def _made(name: str, parts: Parts, seed: int, validation: float) -> Dataset:
     return Dataset(name, split(x[learned], y[learned]), split(test_x, test_y), chosen)
 
 
+def _channels_last(x: np.ndarray) -> bool:
+    return x.ndim == 4 and x.shape[-1] in CHANNELS and x.shape[1] not in CHANNELS
+
+
+def _classes(found: np.ndarray, most: int = 6) -> str:
+    """Name class numbers, the first few of them."""
+    named = ", ".join(map(str, found[:most].tolist()))
+    more = f" and {len(found) - most} more" if len(found) > most else ""
+    return f"class{'es' * (len(found) > 1)} {named}{more}"
+
+
 def _arrays(file: Path) -> dict[str, np.ndarray]:
     """The arrays of an `.npz` file that are known by name."""
     if not file.is_file():
@@ -123,7 +156,9 @@ def _arrays(file: Path) -> dict[str, np.ndarray]:
             held = set(opened.namelist())
             return {name: _array(opened, name) for name in NAMES if f"{name}.npy" in held}
     except Exception as error:  # damaged bytes make numpy and zipfile raise almost anything
-        raise DataUnavailable(f"{file} is damaged or no .npz file of plain arrays ({error!s:.200})") from error
+        raise DataUnavailable(
+            f"{file} is damaged or no .npz file of plain arrays ({error!s:.200}); numpy.savez(file, x=x, y=y) writes one"
+        ) from error
 
 
 def _array(opened: zipfile.ZipFile, name: str) -> np.ndarray:
@@ -151,35 +186,3 @@ def _examples(held: Mapping[str, np.ndarray], prefix: str, file: str) -> tuple[n
     for place in np.argwhere(~np.isfinite(x)):
         raise DataUnavailable(f"{wrong} finite numbers, got {x[tuple(place)]} at {place.tolist()} of {prefix}x")
     return x, y
-
-
-def _folders(folder: Path) -> list[Path]:
-    return sorted(one for one in folder.iterdir() if one.is_dir() and not one.name.startswith("."))
-
-
-def _pictures(root: Path, classes: list[str], size: int, grey: bool) -> tuple[np.ndarray, np.ndarray]:
-    """The pictures below a folder, n x c x size x size, and the number of the folder that each lies in."""
-    named = [
-        (path, number)
-        for number, name in enumerate(classes)
-        for path in sorted((root / name).glob("*"))
-        if path.suffix.lower() in ENDINGS
-    ]
-    if not named:
-        raise DataUnavailable(f"{root} has no pictures; expected a folder for each class, with files like a.png or b.jpg")
-    x = np.stack([_picture(path, size, grey) for path, _ in named])
-    return x, np.asarray([number for _, number in named])
-
-
-def _picture(path: Path, size: int, grey: bool) -> np.ndarray:
-    try:
-        from PIL import Image
-    except ModuleNotFoundError as error:
-        raise DataUnavailable("reading pictures needs pillow, which pip install 'onward[app]' brings") from error
-    try:
-        with Image.open(path) as opened:
-            scaled: Any = opened.convert("L" if grey else "RGB").resize((size, size), Image.Resampling.BILINEAR)
-            pixels = np.asarray(scaled, dtype=np.uint8)
-    except Exception as error:  # damaged bytes make the decoders raise almost anything
-        raise DataUnavailable(f"{path} is damaged or no picture ({error!s:.200})") from error
-    return pixels[None] if grey else np.moveaxis(pixels, -1, 0)

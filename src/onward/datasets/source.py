@@ -80,9 +80,20 @@ class Source(Generic[Content]):
 
 @dataclass(frozen=True)
 class Found(Generic[Content]):
-    """Files of a data set that are there: one path a name of the layout, or the one archive that holds them all."""
+    """Files of a data set that are there.
 
+    Attributes:
+        name: of the data set, on the command line.
+        title: in messages.
+        place: the user's folder, or the data set's in the cache.
+        layout: how the files lie in it.
+        paths: one a name of the layout, or the one archive that holds them all.
+        archived: whether it is an archive.
+    """
+
+    name: str
     title: str
+    place: Path
     layout: Layout[Content]
     paths: tuple[Path, ...]
     archived: bool = False
@@ -108,29 +119,53 @@ class Found(Generic[Content]):
         """Read and decode the files.
 
         Raises:
-            DataUnavailable: they are damaged, or cannot be read.
+            DataUnavailable: they are damaged, or cannot be read; the sentence says how good ones are got.
         """
         try:
             return self.layout.read(self)
+        except DataUnavailable as error:
+            raise DataUnavailable(f"{error}; {self._remedy()}") from error
         except OSError as error:
             raise DataUnavailable(f"{self.title} cannot be read from {self.where}: {error.strerror or error}") from error
 
+    def _remedy(self) -> str:
+        fetch = f"`onward data --fetch {self.name}` fetches a good one"
+        if self.place != own_folder():
+            return f"remove it, and {fetch}"
+        return f"put a good copy into its place, or take it out of the folder that {FOLDER} names, and {fetch}"
+
 
 def find(source: Source[Content]) -> Found[Content] | None:
-    """Give the files of a data set: those in the folder that ONWARD_DATA names, else those in the cache, else None."""
+    """Give the files of a data set: those in the folder that ONWARD_DATA names, else those in the cache, else None.
+
+    Raises:
+        DataUnavailable: ONWARD_DATA names no folder, or a place cannot be looked at.
+    """
     own, cached = own_folder(), cache_folder(source)
     for place in (own, cached):
         for layout in source.layouts if place is not None else ():
-            found = _find_in(place, layout, source.title)
+            found = _find_in(place, layout, source)
             if found is not None:
                 return found
     return None
 
 
 def own_folder() -> Path | None:
-    """The folder that the environment variable ONWARD_DATA names; None without one."""
+    """The folder that the environment variable ONWARD_DATA names; None without one.
+
+    Raises:
+        DataUnavailable: what it names is not there, or no folder.
+    """
     named = os.environ.get(FOLDER)
-    return Path(named).expanduser() if named else None
+    if not named:
+        return None
+    folder = Path(named).expanduser()
+    if not _is_there(folder) or not folder.is_dir():
+        what = "a file" if _is_there(folder) else "not there"
+        raise DataUnavailable(
+            f"{FOLDER} names {folder}, which is {what}; expected the folder that your data sets lie in, or no {FOLDER} at all"
+        )
+    return folder
 
 
 def cache_folder(source: Source[Content]) -> Path | None:
@@ -145,16 +180,16 @@ def cache_folder(source: Source[Content]) -> Path | None:
     return Path(pooch.os_cache("onward")) / source.name
 
 
-def _find_in(place: Path | None, layout: Layout[Content], title: str) -> Found[Content] | None:
+def _find_in(place: Path | None, layout: Layout[Content], source: Source[Content]) -> Found[Content] | None:
     if place is None:
         return None
     for folder in layout.folders:
         paths = [_first(place / folder, spellings) for spellings in layout.names]
         whole = [path for path in paths if path is not None]
         if len(whole) == len(paths):
-            return Found(title, layout, tuple(whole))
+            return Found(source.name, source.title, place, layout, tuple(whole))
     archive = _first(place, layout.archives)
-    return None if archive is None else Found(title, layout, (archive,), archived=True)
+    return None if archive is None else Found(source.name, source.title, place, layout, (archive,), archived=True)
 
 
 def _first(folder: Path, names: Sequence[str]) -> Path | None:

@@ -7,7 +7,7 @@ A `Split` holds inputs and targets. Splits of several nets that train side by si
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Protocol, TypeVar, runtime_checkable
 
 import numpy as np
@@ -136,6 +136,7 @@ class Dataset:
         test: what is judged on, once.
         validation: what chooses; a part of the training data, never of the test data.
         augment: changes the inputs of every batch that is learned from at random; none of the other parts.
+        class_names: what each class number stands for, where that is known.
     """
 
     name: str
@@ -143,11 +144,13 @@ class Dataset:
     test: Split
     validation: Split | None = None
     augment: Augment | None = None
+    class_names: tuple[str, ...] | None = field(default=None, compare=False)
 
     def to(self, dtype: torch.dtype | None = None, device: torch.device | str | None = None) -> Dataset:
         """Give the data on another device, its floating-point parts in another dtype."""
         validation = None if self.validation is None else self.validation.to(dtype, device)
-        return Dataset(self.name, self.train.to(dtype, device), self.test.to(dtype, device), validation, self.augment)
+        train, test = self.train.to(dtype, device), self.test.to(dtype, device)
+        return replace(self, train=train, test=test, validation=validation)
 
 
 Parts = TypeVar("Parts", Dataset, Lesson)
@@ -159,18 +162,18 @@ def stack(datasets: Sequence[Parts]) -> Parts:
     parts: dict[str, Split | None] = {}
     if any(dataset.augment is not None for dataset in datasets):
         raise ValueError("data sets that are changed at random cannot be stacked")
-    for field in fields(first)[1:-1]:
-        splits = [getattr(dataset, field.name) for dataset in datasets]
+    for part in (one.name for one in fields(first) if one.name in ("train", "test", "validation")):
+        splits = [getattr(dataset, part) for dataset in datasets]
         sizes = {None if split is None else (*split.x.shape, *split.y.shape) for split in splits}
         if len(sizes) > 1:
-            raise ValueError(f"only data sets of equal sizes can be stacked, got {field.name} splits of {sizes}")
+            raise ValueError(f"only data sets of equal sizes can be stacked, got {part} splits of {sizes}")
         if splits[0] is not None:
             x, y = torch.stack([s.x for s in splits]), torch.stack([s.y for s in splits])
             weighted = [s.x.new_ones(len(s)) if s.importance is None else s.importance for s in splits]
             importance = torch.stack(weighted) if any(s.importance is not None for s in splits) else None
             splits[0] = Split(x, y, (len(splits),), importance)
-        parts[field.name] = splits[0]
-    return type(first)(first.name, **parts)  # pyright: ignore[reportArgumentType]
+        parts[part] = splits[0]
+    return replace(first, **parts)
 
 
 def partition(
