@@ -15,8 +15,8 @@ from onward.learners.forward_forward import ForwardForward
 from onward.learners.layer_collaboration import LayerCollaboration
 from onward.learners.local_similarity import LocalSimilarity
 from onward.learners.mono_forward import MonoForward
+from onward.meters.retained import retained_bytes
 from onward.nets.builders import cnn, mlp
-from onward.training.meters import retained_bytes
 from tests.test_laws import retained
 
 B, N, CLASSES = 16, 24, 3

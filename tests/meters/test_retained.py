@@ -9,9 +9,9 @@ from onward.kernels import losses
 from onward.learners.backprop import Backprop
 from onward.learners.base import AbstractLearner, Credit
 from onward.learners.forward_only import ForwardOnly
+from onward.meters.retained import retained_bytes
 from onward.nets.builders import mlp
 from onward.nets.mesh import MeshNet
-from onward.training.meters import retained_bytes
 
 
 class Keeps(AbstractLearner):

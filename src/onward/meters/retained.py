@@ -7,19 +7,17 @@ rule.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.multiprocessing.reductions import StorageWeakRef
 from torch.overrides import TorchFunctionMode
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
 
 from onward.learners.base import AbstractLearner
+from onward.meters.living import Living
 
 
 def retained_bytes(
@@ -34,7 +32,7 @@ def retained_bytes(
     Raises:
         ValueError: a rule that neither evaluates `learner.loss` nor asks autograd.
     """
-    living = _Living([x, y, *([] if importance is None else [importance]), *learner.state_dict().values()])
+    living = Living([x, y, *([] if importance is None else [importance]), *learner.state_dict().values()])
     counted: list[int] = []
     loss = learner.loss
 
@@ -57,38 +55,6 @@ def retained_bytes(
             f"what {type(learner).__name__} keeps cannot be counted: it neither evaluates its loss nor asks autograd"
         )
     return max(counted)
-
-
-class _Living(TorchDispatchMode):
-    """Follows the storages of what operations give for as long as something holds them."""
-
-    def __init__(self, known: Iterable[Tensor]) -> None:
-        super().__init__()
-        self.known: dict[int, StorageWeakRef] = {}
-        self.followed: dict[int, tuple[StorageWeakRef, int]] = {}
-        self.leave_out(known)
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        given = func(*args, **(kwargs or {}))
-        for one in tree_leaves(given):
-            if isinstance(one, Tensor):
-                # A weak reference keeps the address from being given to another storage.
-                reference, size = StorageWeakRef(one.untyped_storage()), one.untyped_storage().nbytes()
-                if reference.cdata not in self.known:
-                    self.followed[reference.cdata] = (reference, size)
-        return given
-
-    def leave_out(self, tensors: Iterable[Tensor]) -> None:
-        """Do not count some tensors."""
-        for tensor in tensors:
-            reference = StorageWeakRef(tensor.untyped_storage())
-            self.known[reference.cdata] = reference
-            self.followed.pop(reference.cdata, None)
-
-    def bytes(self) -> int:
-        """Give the size of what is followed and alive."""
-        self.followed = {key: one for key, one in self.followed.items() if not one[0].expired()}
-        return sum(size for _, size in self.followed.values())
 
 
 class _Asked(TorchFunctionMode):

@@ -1,0 +1,1 @@
+"""What learning takes, counted exactly: bytes, each named for what it is."""
