@@ -7,21 +7,42 @@ pooling and normalisation are not counted.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import flop_registry
 
 from onward.nets.modes import evaluating
 from onward.nets.projections import Shape
 
 
+class Products(TorchDispatchMode):
+    """Within a `with`, counts the multiply-adds of what is run, those of autograd too.
+
+    Attributes:
+        count: so far.
+    """
+
+    def __init__(self) -> None:
+        """Begin at 0."""
+        super().__init__()
+        self.count = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        given = func(*args, **(kwargs or {}))
+        flops = flop_registry.get(func._overloadpacket)
+        if flops is not None:
+            self.count += flops(*args, **(kwargs or {}), out_val=given) // 2  # a multiplication and an addition are two
+        return given
+
+
 def counted(run: Callable[[], object]) -> int:
     """Give the multiply-adds of whatever is run."""
-    counter = FlopCounterMode(display=False)
-    with counter:
+    with Products() as products:
         run()
-    return counter.get_total_flops() // 2  # it counts a multiplication and an addition as two
+    return products.count
 
 
 @torch.no_grad()

@@ -20,6 +20,7 @@ from onward.papers.mono_forward import (
     damage,
     early_exit,
     forward_forward,
+    memory,
     plugging,
     prediction_cost,
     table_6,
@@ -30,7 +31,7 @@ from onward.reports.artefact import Artefact
 
 MODULES = (
     numerical_test, table_1, iris, figures_4_and_5, animation, second_order, ticks, pruning, regression, cascades,
-    accuracy, blocks, causes, damage, early_exit, forward_forward, plugging, prediction_cost, table_6,
+    accuracy, blocks, causes, damage, early_exit, forward_forward, memory, plugging, prediction_cost, table_6,
 )  # fmt: skip
 ARTEFACTS = {module.ARTEFACT.name: module.ARTEFACT for module in MODULES}
 

@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from onward.learners.base import AbstractLearner
+from onward.learners.base import AbstractLearner, Credit
 
 Optimiser = Callable[[Iterable[Tensor]], torch.optim.Optimizer]
 Schedule = Callable[[torch.optim.Optimizer], torch.optim.lr_scheduler.LRScheduler]
@@ -58,11 +58,16 @@ class GradientSteps:
     """
 
     def __init__(
-        self, learner: AbstractLearner, optimiser: Optimiser, schedule: Schedule | None, nets: tuple[int, ...]
+        self,
+        learner: AbstractLearner,
+        optimiser: Optimiser,
+        schedule: Schedule | None,
+        nets: tuple[int, ...],
+        parameters: Mapping[str, Tensor] | None = None,
     ) -> None:
-        """Make the optimiser of a learner's parameters, and its schedule."""
+        """Make the optimiser of a learner's parameters, or of those of them that are given, and its schedule."""
         self.learner = learner
-        self.parameters = dict(learner.named_parameters())
+        self.parameters = dict(learner.named_parameters() if parameters is None else parameters)
         self.optimiser = optimiser(self.parameters.values())
         self.schedule = None if schedule is None else schedule(self.optimiser)
         self.nets = nets
@@ -77,11 +82,16 @@ class GradientSteps:
         self.seen += x.shape[len(self.nets)]
         losses = []
         for credit in self._credit(x, y, importance):
-            self._assign(credit.gradients)
-            self.optimiser.step()
-            self._assign(dict.fromkeys(credit.gradients))
+            self.apply(credit)
             losses.append(credit.loss)
         return losses[0] if len(losses) == 1 else torch.stack(losses).mean(0)
+
+    def apply(self, credit: Credit) -> None:
+        """Step the parameters that a parcel concerns; its gradients are taken from it, so that they are freed here."""
+        self._assign(credit.gradients)
+        self.optimiser.step()
+        self._assign(dict.fromkeys(credit.gradients))
+        credit.gradients.clear()
 
     def end_epoch(self, loss: Float[Tensor, "*nets"]) -> None:
         """Step the schedule; `ReduceLROnPlateau` is given the loss."""

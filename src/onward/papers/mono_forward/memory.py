@@ -1,0 +1,267 @@
+"""Figures 1 to 3: memory over a step, and against depth; what Mono-Forward saves, against whom, and where it saves nothing.
+
+Bytes are counted on tensors without memory, exactly, for nets and batches as large as the paper's. Slopes are bytes a layer more,
+in MB of 10^6 bytes. The paper states neither the unit nor the batch of its slopes, 204.00 and 16.16; both follow from a batch of
+50,000.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+
+from onward.experiments.result import Result
+from onward.experiments.spec import Experiment
+from onward.learners.mono_forward import MonoForward
+from onward.nets import projections
+from onward.nets.layered import LayeredNet
+from onward.papers.mono_forward.memory_trials import (
+    OPTIMISERS,
+    PIECES,
+    WAYS,
+    Rule,
+    against_depth,
+    convolutional,
+    over_a_step,
+    perceptron,
+)
+from onward.reports import figures
+from onward.reports.artefact import Artefact, Element, Picture, Results, Table, Text
+from onward.reports.canvas import Figure, figure_of, row_of_axes
+
+MB = 1e6
+DEPTHS = (4, 8, 16)
+PUBLISHED_BATCH = 50_000
+PUBLISHED = {"bp": 204.00, "mf": 16.16}
+BATCHES = (32, 128, 512, 1024, 2048, 4096, 8192, 16384, PUBLISHED_BATCH)
+CNN_BATCHES = (32, 128, 512)
+COURSE_BATCH = 30_000  # of figures 1 and 2
+NAMES = {
+    "bp": "BP",
+    "bp-freed": "BP, gradients freed as they are used",
+    "bp-recomputed": "BP, activities recomputed",
+    "bp-pieces": f"BP, batch in {PIECES} pieces",
+    "mf": "Mono-Forward",
+    "mf-pooled": "Mono-Forward, maps pooled for the projection",
+}
+
+
+@dataclass(frozen=True)
+class Case:
+    """A family of nets and what they are fed.
+
+    Attributes:
+        title: in reports.
+        net: makes a net of some depth.
+        batches: examples a step.
+        ways: of learning.
+    """
+
+    title: str
+    net: Callable[[int], LayeredNet]
+    batches: tuple[int, ...]
+    ways: Mapping[str, Rule]
+
+
+CASES = {
+    "mlp": Case(
+        "layers of 1000 neurons on 784 inputs",
+        partial(perceptron, features=784, width=1000, outputs=10),
+        BATCHES,
+        WAYS,
+    ),
+    "cnn": Case(
+        "3x3 convolutions of 64 maps on 32 x 32 pictures, no pooling between",
+        partial(convolutional, maps=64, side=32, outputs=10),
+        CNN_BATCHES,
+        WAYS | {"mf-pooled": partial(MonoForward, projection=projections.pooled)},
+    ),
+}
+COURSE = Experiment(
+    "mf/memory/step",
+    partial(
+        over_a_step,
+        net=partial(perceptron, 5, features=784, width=2000, outputs=10),
+        batch=COURSE_BATCH,
+        ways=WAYS,
+        recipe=OPTIMISERS["adam"],
+    ),
+    seeds=1,
+    together=1,
+)
+DEPTH = {
+    name: Experiment(
+        f"mf/memory/depth/{name}",
+        partial(against_depth, net=case.net, depths=DEPTHS, batches=case.batches, ways=case.ways, recipes=OPTIMISERS),
+        seeds=1,
+        together=1,
+    )
+    for name, case in CASES.items()
+}
+
+
+def slope(result: Result, way: str, optimiser: str, batch: int, kind: str = "peaks") -> float:
+    """Give the bytes that a layer more costs, between the two deepest nets."""
+    depths, peaks = result.history["depths"], result.history[f"{way}_{optimiser}_{batch}_{kind}"]
+    return (peaks[-1] - peaks[-2]) / (depths[-1] - depths[-2])
+
+
+def crossing(result: Result, ours: str, theirs: str, optimiser: str, batches: tuple[int, ...]) -> float | None:
+    """Give the batch from which on a layer more costs ours less than theirs, between the batches that were counted.
+
+    None if it does at the smallest already; infinity if it does not at the largest.
+    """
+    apart = [slope(result, ours, optimiser, b) - slope(result, theirs, optimiser, b) for b in batches]
+    if apart[0] < 0:
+        return None
+    for (low, above), (high, below) in zip(
+        zip(batches, apart, strict=True), zip(batches[1:], apart[1:], strict=True), strict=False
+    ):
+        if below < 0:
+            return low + (high - low) * above / (above - below)
+    return float("inf")
+
+
+def render(results: Results) -> list[Element]:
+    """Show the published slopes reproduced, the course of a step, and slopes against depth and batch beside the real rivals."""
+    elements: list[Element] = [Text(PROTOCOL)]
+    for result in results[DEPTH["mlp"].name]:
+        elements += [_published(result), Text(verdict(result)), _slopes(result, "mlp"), _batches(result)]
+    for result in results[DEPTH["cnn"].name]:
+        elements += [_slopes(result, "cnn")]
+    for result in results[COURSE.name]:
+        elements += [_step(result), Picture(_COURSE_CAPTION, _course(result))]
+    return elements
+
+
+PROTOCOL = (
+    "Bytes are those of all tensors that are alive, counted after every operation of one step, float32: parameters, the optimiser's "
+    "state, the batch, activities, blame and gradients. What allocators keep beside them is not counted. Gradients of Mono-Forward are "
+    "freed block by block, as the training loop does. *Recomputed* keeps an input for about the square root of the number of layers; "
+    f"*in pieces* sums the gradients of {PIECES} parts of the batch. All rivals give the gradients of BP. Nothing here depends on "
+    "chance or on the machine."
+)
+
+
+def _published(result: Result) -> Table:
+    rows = [
+        ["BP, first step, Adam", f"{PUBLISHED['bp']:.2f}", _mb(slope(result, "bp", "adam", PUBLISHED_BATCH, "first"))],
+        ["BP, later steps, Adam", "", _mb(slope(result, "bp", "adam", PUBLISHED_BATCH))],
+        [
+            "Mono-Forward, gradients held to the end, Adam",
+            f"{PUBLISHED['mf']:.2f}",
+            _mb(slope(result, "mf", "adam", PUBLISHED_BATCH, "kept")),
+        ],
+        ["Mono-Forward, gradients freed, Adam", "", _mb(slope(result, "mf", "adam", PUBLISHED_BATCH))],
+        ["Mono-Forward, gradients freed, SGD", "", _mb(slope(result, "mf", "sgd", PUBLISHED_BATCH))],
+    ]
+    caption = f"Figure 3(a): peak against depth, MB a layer of 1000 more, batch {PUBLISHED_BATCH:,}."
+    return Table(caption, ["way", "paper", "onward"], rows)
+
+
+def verdict(result: Result) -> str:
+    """Say what the published slopes are, and where Mono-Forward saves nothing."""
+    first, kept = (
+        _mb(slope(result, "bp", "adam", PUBLISHED_BATCH, "first")),
+        _mb(slope(result, "mf", "adam", PUBLISHED_BATCH, "kept")),
+    )
+    same = first == f"{PUBLISHED['bp']:.2f}" and kept == f"{PUBLISHED['mf']:.2f}"
+    told = [
+        (
+            f"The published slopes are {'reproduced to the last digit' if same else '**not** reproduced'}: BP's is that of its first step, before there are "
+            "gradients or a state of Adam (weights and one activity a layer); Mono-Forward's is of a later step that holds all gradients "
+            "(weights, projections, their gradients, Adam's two means). Of the same kind of step, BP's is "
+            f"{_mb(slope(result, 'bp', 'adam', PUBLISHED_BATCH))}."
+        )
+    ]
+    for way in WAYS:
+        if way == "mf":
+            continue
+        where = crossing(result, "mf", way, "adam", BATCHES)
+        told.append(
+            f"Against {NAMES[way]}, Mono-Forward's layers cost less "
+            + (
+                f"at every batch from {BATCHES[0]} on"
+                if where is None
+                else f"at no batch up to {BATCHES[-1]:,}"
+                if where == float("inf")
+                else f"from a batch of about {where:,.0f} on, and **more below**"
+            )
+            + "."
+        )
+    return " ".join(told)
+
+
+def _slopes(result: Result, name: str) -> Table:
+    case = CASES[name]
+    rows = [
+        [NAMES[way], optimiser.upper() if optimiser == "sgd" else "Adam"]
+        + [_mb(slope(result, way, optimiser, batch)) for batch in case.batches]
+        for way in case.ways
+        for optimiser in OPTIMISERS
+    ]
+    caption = f"Peak of a step against depth: MB a layer more, {case.title}, by batch."
+    return Table(caption, ["way", "optimiser", *(f"{batch:,}" for batch in case.batches)], rows)
+
+
+def _batches(result: Result) -> Picture:
+    axes = row_of_axes(2, (9.6, 3.8))
+    for axis, optimiser in zip(axes, OPTIMISERS, strict=True):
+        series = {
+            NAMES[way]: (list(BATCHES), [[slope(result, way, optimiser, batch) / MB for batch in BATCHES]]) for way in WAYS
+        }
+        figures.draw_curves(series, x="batch", y="MB a layer more", axes=axis, log=True)
+        axis.set_xscale("log")
+        axis.set_title("Adam" if optimiser == "adam" else "SGD, which keeps no state", fontsize=9)
+    return Picture(
+        f"What a layer of 1000 neurons more costs, against the batch ({CASES['mlp'].title}).", figure_of(axes[0])
+    )
+
+
+_COURSE_CAPTION = (
+    f"Figures 1 and 2: bytes alive over one step of a later kind, 5 x 2000, batch {COURSE_BATCH:,}, operation by operation; dots are "
+    "updates. The step of each way is stretched to the same width."
+)
+
+
+def _step(result: Result) -> Table:
+    rows = []
+    for way in WAYS:
+        peak, valley = result.metrics[f"{way}_peak"], result.metrics[f"{way}_valley"]
+        products = result.metrics[f"{way}_products"] / result.metrics["bp_products"]
+        first = result.history[f"{way}_products"][0] / result.metrics["bp_products"]
+        rows.append([NAMES[way], _mb(peak), _mb(valley), f"{peak / valley:.2f}", f"{products:.2f}", f"{first:.2f}"])
+    header = ["way", "peak, MB", "valley, MB", "peak / valley", "multiply-adds, of BP", "of these before the first update"]
+    caption = (
+        f"One step, 5 x 2000, batch {COURSE_BATCH:,}, Adam. The valley is the least between the first update and the last, or at the "
+        "only one."
+    )
+    return Table(caption, header, rows)
+
+
+def _course(result: Result) -> Figure:
+    axes = row_of_axes(1, (7.6, 4.0))[0]
+    for way in WAYS:
+        found, marks = result.history[f"{way}_bytes"], result.history[f"{way}_updates"]
+        places = [k / (len(found) - 1) for k in range(len(found))]
+        (line,) = axes.plot(places, [one / MB for one in found], label=NAMES[way], lw=1.2)
+        done = [int(mark) - 1 for mark in marks]
+        axes.plot([places[k] for k in done], [found[k] / MB for k in done], "o", color=line.get_color(), ms=3)
+    axes.set(xlabel="part of the step's operations", ylabel="MB alive")
+    axes.set_ylim(bottom=0)
+    axes.legend(fontsize=7, frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
+    return figure_of(axes)
+
+
+def _mb(found: float) -> str:
+    return f"{found / MB:.2f}"
+
+
+ARTEFACT = Artefact(
+    "memory",
+    "Memory of Mono-Forward and of backpropagation: over a step, against depth, against the batch",
+    "Mono-Forward, figures 1 to 3",
+    (COURSE, *DEPTH.values()),
+    render,
+)
