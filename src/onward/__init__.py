@@ -47,7 +47,7 @@ from onward.training.fit import TrainingFailed as TrainingFailed
 from onward.training.fit import fit as fit
 from onward.training.gradient_check import GradientCheck as GradientCheck
 from onward.training.gradient_check import check_gradients as check_gradients
-from onward.training.meters import retained_bytes as retained_bytes
+from onward.meters.retained import retained_bytes as retained_bytes
 from onward.training.metrics import accuracy as accuracy
 from onward.training.metrics import balanced_accuracy as balanced_accuracy
 from onward.training.second_order import LevenbergMarquardt as LevenbergMarquardt

@@ -18,9 +18,6 @@ from onward.nets import projections
 from onward.nets.layered import LayeredNet
 from onward.papers.mono_forward.memory_trials import (
     OPTIMISERS,
-    PIECES,
-    WAYS,
-    Rule,
     against_depth,
     convolutional,
     over_a_step,
@@ -29,6 +26,7 @@ from onward.papers.mono_forward.memory_trials import (
 from onward.reports import figures
 from onward.reports.artefact import Artefact, Element, Picture, Results, Table, Text
 from onward.reports.canvas import Figure, figure_of, row_of_axes
+from onward.training.ways import PIECES, TITLES, WAYS, Rule
 
 MB = 1e6
 DEPTHS = (4, 8, 16)
@@ -37,14 +35,7 @@ PUBLISHED = {"bp": 204.00, "mf": 16.16}
 BATCHES = (32, 128, 512, 1024, 2048, 4096, 8192, 16384, PUBLISHED_BATCH)
 CNN_BATCHES = (32, 128, 512)
 COURSE_BATCH = 30_000  # of figures 1 and 2
-NAMES = {
-    "bp": "BP",
-    "bp-freed": "BP, gradients freed as they are used",
-    "bp-recomputed": "BP, activities recomputed",
-    "bp-pieces": f"BP, batch in {PIECES} pieces",
-    "mf": "Mono-Forward",
-    "mf-pooled": "Mono-Forward, maps pooled for the projection",
-}
+NAMES = TITLES | {"mf-pooled": "Mono-Forward, maps pooled for the projection"}
 
 
 @dataclass(frozen=True)

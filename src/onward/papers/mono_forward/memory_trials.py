@@ -1,13 +1,8 @@
-"""The trials of memory: one step of Mono-Forward and of its rivals, counted on tensors without memory.
-
-The rivals are backpropagation as one writes it first, and three ways to make it hold less: gradients freed as they are used,
-activities recomputed (checkpointing), the batch in pieces (gradient accumulation).
-"""
+"""The trials of memory: one step of Mono-Forward and of its rivals, counted on tensors without memory, against depth and batch."""
 
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
@@ -15,36 +10,12 @@ import torch
 from torch import nn
 
 from onward.experiments.spec import Outcome, Progress
-from onward.learners.accumulated import Accumulated
-from onward.learners.backprop import Backprop
-from onward.learners.backprop_by_block import BackpropByBlock
 from onward.learners.base import AbstractLearner
-from onward.learners.mono_forward import MonoForward
 from onward.nets.layered import LayeredNet
 from onward.training.fit import Recipe
 from onward.training.step_cost import StepCost, step_cost
+from onward.training.ways import Rule
 
-Rule = Callable[[LayeredNet], AbstractLearner]
-
-
-def recomputed(net: LayeredNet) -> BackpropByBlock:
-    """Backpropagation that keeps an input for about the square root of the number of blocks, which keeps least."""
-    return BackpropByBlock(net, recompute=max(1, round(math.sqrt(len(net.blocks)))))
-
-
-def in_pieces(net: LayeredNet, pieces: int) -> Accumulated:
-    """Backpropagation of a batch in pieces."""
-    return Accumulated(Backprop(net), pieces)
-
-
-PIECES = 16
-WAYS: dict[str, Rule] = {
-    "bp": Backprop,
-    "bp-freed": BackpropByBlock,
-    "bp-recomputed": recomputed,
-    "bp-pieces": partial(in_pieces, pieces=PIECES),
-    "mf": MonoForward,
-}
 OPTIMISERS: dict[str, Recipe] = {
     "adam": Recipe(partial(torch.optim.Adam, fused=True), 1),
     "sgd": Recipe(partial(torch.optim.SGD, lr=0.1, fused=True), 1),

@@ -1,0 +1,43 @@
+"""How fast this machine is at what steps are made of: multiply-adds of a matrix product, and the optimiser's own work.
+
+Measured in a fraction of a second, as the best of some runs, so that what else runs counts as little as it can.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+
+import torch
+from torch import Tensor
+
+BUDGET = 0.15  # seconds a measurement may take, at the least two runs
+LARGEST = 4_000_000  # numbers that the optimiser is tried on
+
+
+def products_per_second(rows: int, inputs: int, outputs: int, dtype: torch.dtype, device: torch.device) -> float:
+    """Give the multiply-adds a second of `rows x inputs` times `inputs x outputs`."""
+    x, w = (torch.ones(size, dtype=dtype, device=device) for size in ((rows, inputs), (outputs, inputs)))
+    return rows * inputs * outputs / _best(lambda: x @ w.T, device)
+
+
+def seconds_a_number(
+    optimiser: Callable[[Iterable[Tensor]], torch.optim.Optimizer], numbers: int, device: torch.device
+) -> float:
+    """Give the seconds that an optimiser takes for each of so many float32 parameters."""
+    parameter = torch.nn.Parameter(torch.ones(min(numbers, LARGEST), device=device))
+    steps = optimiser([parameter])
+    parameter.grad = torch.ones_like(parameter)
+    return _best(steps.step, device) / parameter.numel()
+
+
+def _best(run: Callable[[], object], device: torch.device) -> float:
+    run()
+    began, best, runs = time.perf_counter(), float("inf"), 0
+    while runs < 2 or time.perf_counter() - began < BUDGET:
+        start = time.perf_counter()
+        run()
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+        best, runs = min(best, time.perf_counter() - start), runs + 1
+    return best
