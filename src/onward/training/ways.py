@@ -94,14 +94,16 @@ def ways_to_learn(
         raise ValueError(f"a batch needs at least 1 example, got {batch}")
     place = next(net.parameters()).device
     device = device or (torch.device("cpu") if place.type == "meta" else place)
+    pieces = -(-batch // PIECES)
+    rates = {rows: _rate(net, recipe, rows, device) for rows in {batch, pieces}}
+    numbers = sum(parameter.numel() for parameter in net.parameters())
+    each = seconds_a_number(recipe.optimiser, numbers, device)  # type: ignore[arg-type]
     found = []
     for way, rule in WAYS.items():
         learner = rule(net)
         cost = step_cost(learner, recipe, net.shapes[0], batch, net.outputs)
         numbers = sum(parameter.numel() for parameter in learner.parameters())
-        rows = -(-batch // PIECES) if way == "bp-pieces" else batch
-        seconds = cost.products[-1] / _rate(net, recipe, rows, device)
-        seconds += numbers * seconds_a_number(recipe.optimiser, numbers, device)  # type: ignore[arg-type]
+        seconds = cost.products[-1] / rates[pieces if way == "bp-pieces" else batch] + numbers * each
         held = cost.held
         found.append(WayCost(TITLES[way], held.parameters, held.optimiser, cost.peak, cost.products[-1], seconds))
     return [*found, _streamed(net, found[-1], streamed)]
