@@ -1,6 +1,7 @@
 """The closed form of a block's credit is the derivative that autograd finds inside that block."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 import torch
@@ -161,3 +162,22 @@ def test_no_graph_reaches_into_the_input() -> None:
     assert not activity.requires_grad
     assert not value.requires_grad
     assert x.grad is None
+
+
+def test_nothing_that_came_from_outside_is_written_over() -> None:
+    """Activities and blame are reused in place inside a block; a loss may hand out a tensor of its own, and the input is another's."""
+    block, projection = nn.Sequential(nn.Linear(5, 6), nn.ReLU()), nn.Sequential(nn.Linear(6, 3), nn.ReLU())
+    slopes, x = torch.randn(4, 3), torch.randn(4, 5)
+    before = slopes.clone(), x.clone()
+    loss = losses.Loss("constant", lambda outputs, target, share: (outputs.sum(), slopes), classes=True)
+    first, second = staged(block), staged(projection)
+    assert first is not None
+    assert second is not None
+    activity, _, _ = local.closed_form(first, second, x, torch.zeros(4, dtype=torch.int64), loss)
+    assert torch.equal(slopes, before[0])
+    assert torch.equal(x, before[1])
+    torch.testing.assert_close(activity, block(x), rtol=0, atol=0)
+    reads_first = staged(nn.ReLU())
+    assert reads_first is not None
+    local.closed_form((), (*reads_first, *second[:0]), x, torch.zeros(4, dtype=torch.int64), replace(loss, evaluate=lambda o, t, s: (o.sum(), o)))  # fmt: skip
+    assert torch.equal(x, before[1])

@@ -51,7 +51,7 @@ def closed_form(
             activity = reads
     value, error = loss.of_scores(reads, y, importance)
     first = next((k for k, link in enumerate(links) if link.learns), len(links))
-    blame = error.to(reads.dtype)
+    blame = error.to(reads.dtype, copy=True)  # what a loss gives may be its own
     found: list[list[Tensor]] = []
     for k in range(len(links) - 1, first - 1, -1):
         link = links[k]

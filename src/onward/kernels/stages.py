@@ -79,6 +79,17 @@ def _relu_back(dy: Tensor, kept: Kept, own: Sequence[Tensor], wanted: bool) -> t
 relu = Stage(_relu, _relu_back)
 
 
+def _relu_over(x: Tensor, own: Sequence[Tensor]) -> tuple[Tensor, Kept]:
+    return x.relu_(), (x,)
+
+
+def _relu_over_back(dy: Tensor, kept: Kept, own: Sequence[Tensor], wanted: bool) -> tuple[Tensor | None, list[Tensor]]:
+    return torch.ops.aten.threshold_backward.grad_input(dy, kept[0], 0, grad_input=dy), []
+
+
+relu_over = Stage(_relu_over, _relu_over_back)  # writes over its input and its blame, where nobody else reads them
+
+
 def average_pooling(window: int) -> Stage:
     """Means over windows of a map that do not overlap; blame spreads evenly over its window."""
 
@@ -128,4 +139,4 @@ def _to_size(x: Float[Tensor, "b c h w"], size: Sequence[int]) -> Float[Tensor, 
     return functional.pad(x, (0, columns, 0, rows)) if rows or columns else x
 
 
-__all__ = ["Stage", "average_pooling", "convolution", "flatten", "linear", "max_pooling", "relu"]
+__all__ = ["Stage", "average_pooling", "convolution", "flatten", "linear", "max_pooling", "relu", "relu_over"]

@@ -15,13 +15,26 @@ from onward.kernels.local import Link
 
 def staged(module: nn.Module) -> tuple[Link, ...] | None:
     """Give the chain of a module, or None if a part of it has no closed form here. Parameters are shared."""
+    links = _links(module)
+    if links is None:
+        return None
+    pairs = zip((None, *links), links, strict=False)
+    return tuple(Link(stages.relu_over) if _writes_over(before, link) else link for before, link in pairs)
+
+
+def _links(module: nn.Module) -> tuple[Link, ...] | None:
     if _hooked(module):
         return None
     if type(module) is nn.Sequential:
-        parts = [staged(part) for part in module]
+        parts = [_links(part) for part in module]
         return None if any(part is None for part in parts) else tuple(link for part in parts for link in part or ())
     link = _link(module)
     return None if link is None else (link,)
+
+
+def _writes_over(before: Link | None, link: Link) -> bool:
+    """Whether what a link reads was just made by a map with weights, which needs it no more."""
+    return before is not None and bool(before.own) and link.stage is stages.relu
 
 
 def tied(links: Sequence[Link]) -> bool:

@@ -98,12 +98,14 @@ def slope(result: Result, way: str, optimiser: str, batch: int, kind: str = "pea
     return (peaks[-1] - peaks[-2]) / (depths[-1] - depths[-2])
 
 
-def crossing(result: Result, ours: str, theirs: str, optimiser: str, batches: tuple[int, ...]) -> float | None:
+def crossing(
+    result: Result, ours: str, theirs: str, optimiser: str, batches: tuple[int, ...], kind: str = "peaks"
+) -> float | None:
     """Give the batch from which on a layer more costs ours less than theirs, between the batches that were counted.
 
-    None if it does at the smallest already; infinity if it does not at the largest.
+    None if it does at the smallest already; infinity if it does not at the largest. `kind` is ours.
     """
-    apart = [slope(result, ours, optimiser, b) - slope(result, theirs, optimiser, b) for b in batches]
+    apart = [slope(result, ours, optimiser, b, kind) - slope(result, theirs, optimiser, b) for b in batches]
     if apart[0] < 0:
         return None
     for (low, above), (high, below) in zip(
@@ -120,7 +122,7 @@ def render(results: Results) -> list[Element]:
     for result in results[DEPTH["mlp"].name]:
         elements += [_published(result), Text(verdict(result)), _slopes(result, "mlp"), _batches(result)]
     for result in results[DEPTH["cnn"].name]:
-        elements += [_slopes(result, "cnn")]
+        elements += [_slopes(result, "cnn"), Text(_of_maps(result))]
     for result in results[COURSE.name]:
         elements += [_step(result), Picture(_COURSE_CAPTION, _course(result))]
     return elements
@@ -166,22 +168,36 @@ def verdict(result: Result) -> str:
             f"{_mb(slope(result, 'bp', 'adam', PUBLISHED_BATCH))}."
         )
     ]
-    for way in WAYS:
-        if way == "mf":
-            continue
-        where = crossing(result, "mf", way, "adam", BATCHES)
-        told.append(
-            f"Against {NAMES[way]}, Mono-Forward's layers cost less "
-            + (
-                f"at every batch from {BATCHES[0]} on"
-                if where is None
-                else f"at no batch up to {BATCHES[-1]:,}"
-                if where == float("inf")
-                else f"from a batch of about {where:,.0f} on, and **more below**"
-            )
-            + "."
-        )
+    held = _from(crossing(result, "mf", "bp", "adam", BATCHES, "kept"), BATCHES)
+    told.append(
+        f"With its gradients held to the end, Mono-Forward's layers cost less than BP's {held}. With gradients freed:"
+    )
+    rivals = (
+        f"than {NAMES[way]} {_from(crossing(result, 'mf', way, 'adam', BATCHES), BATCHES)}" for way in WAYS if way != "mf"
+    )
+    told.append(f"less {'; '.join(rivals)}.")
     return " ".join(told)
+
+
+def _of_maps(result: Result) -> str:
+    """Say from which batch on Mono-Forward saves memory in convolutional nets, for both projections."""
+    told = []
+    for ours in ("mf", "mf-pooled"):
+        rivals = (
+            f"than {NAMES[way]} {_from(crossing(result, ours, way, 'adam', CNN_BATCHES), CNN_BATCHES)}"
+            for way in WAYS
+            if way != "mf"
+        )
+        told.append(f"With Adam, layers of {NAMES[ours]} cost less {'; '.join(rivals)}.")
+    return " ".join(told)
+
+
+def _from(where: float | None, batches: tuple[int, ...]) -> str:
+    if where is None:
+        return f"at every batch from {batches[0]} on"
+    if where == float("inf"):
+        return f"at no batch up to {batches[-1]:,}"
+    return f"from a batch of about {where:,.0f} on, **and more below**"
 
 
 def _slopes(result: Result, name: str) -> Table:

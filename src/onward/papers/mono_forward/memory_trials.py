@@ -27,7 +27,7 @@ def perceptron(depth: int, *, features: int, width: int, outputs: int) -> Layere
     with torch.device("meta"):
         sizes = [features, *[width] * depth]
         pairs = itertools.pairwise(sizes)
-        blocks = [nn.Sequential(nn.Linear(i, o, bias=False), nn.ReLU()) for i, o in pairs]
+        blocks = [nn.Sequential(nn.Linear(i, o, bias=False), nn.ReLU(inplace=True)) for i, o in pairs]
         return LayeredNet(blocks, nn.Linear(width, outputs, bias=False), features=(features,))
 
 
@@ -36,7 +36,7 @@ def convolutional(depth: int, *, maps: int, side: int, outputs: int) -> LayeredN
     with torch.device("meta"):
         depths = [3, *[maps] * depth]
         pairs = itertools.pairwise(depths)
-        blocks = [nn.Sequential(nn.Conv2d(i, o, 3, padding=1, bias=False), nn.ReLU()) for i, o in pairs]
+        blocks = [nn.Sequential(nn.Conv2d(i, o, 3, padding=1, bias=False), nn.ReLU(inplace=True)) for i, o in pairs]
         head = nn.Sequential(nn.Flatten(), nn.Linear(maps * side * side, outputs, bias=False))
         return LayeredNet(blocks, head, features=(3, side, side))
 
