@@ -203,7 +203,7 @@ class Training:
         with self.recipe.autocast(loss.device):
             judged = evaluate(self.learner, validation) if validation is not None else (None, None)
         watched = {"loss": loss, "validation loss": loss if judged[0] is None else judged[0]}
-        _check_finite(number, watched, self.parameters, None if self.best is None else self.best.running)
+        check_finite(number, watched, self.parameters, None if self.best is None else self.best.running)
         self.stepper.end_epoch(watched["validation loss"])
         if self.best is not None:
             self.best.see(watched["validation loss"])
@@ -308,7 +308,7 @@ def batches(
         yield x, y, share
 
 
-def _check_finite(
+def check_finite(
     number: int, losses: Mapping[str, Tensor], parameters: Mapping[str, Tensor], running: Bool[Tensor, "*nets"] | None
 ) -> None:
     """Raise `TrainingFailed` if a loss or the weights of a net that has not stopped are not finite."""
