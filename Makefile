@@ -21,8 +21,10 @@ check: $(READY)         ## the checks that run no test
 soak: $(READY)          ## the long tests: reduced runs of the papers' tables, many random graphs
 	HYPOTHESIS_PROFILE=soak $(BIN)/pytest -m "slow or not slow"
 
-bench: $(READY)         ## cost of the engines beside backpropagation and the published formulation
+bench: $(READY)         ## engines and steps of blocks beside backpropagation, each in one run; best on an idle machine
 	$(BIN)/python benchmarks/engines.py
+	$(BIN)/python benchmarks/steps.py --threads 1
+	$(BIN)/python benchmarks/steps.py --threads 2
 
 report: $(READY)        ## run what is missing of the experiments, then rewrite docs/results
 	$(BIN)/onward run all

@@ -45,8 +45,8 @@ def test_the_example_of_blocks_runs() -> None:
     left = re.search(r"left at block \[(\d+), (\d+)\]", done.stdout)
     assert left is not None
     assert sum(map(int, left.groups())) == 540
-    assert done.stdout.count("block 2") == 2
-    assert done.stdout.count("block 3") == 1
+    assert done.stdout.count("block 1") == 2
+    assert done.stdout.count("block 2") == 1
 
 
 def test_the_example_with_scikit_learn_runs(tmp_path: Path) -> None:

@@ -29,12 +29,15 @@ from onward.learners.local_similarity import LocalSimilarity as LocalSimilarity
 from onward.learners.mono_forward import MonoForward as MonoForward
 from onward.learners.one_pass_forward_forward import OnePassForwardForward as OnePassForwardForward
 from onward.learners.symba import SymBa as SymBa
+from onward.meters.retained import retained_bytes as retained_bytes
 from onward.nets.builders import cnn as cnn
 from onward.nets.builders import mixer as mixer
 from onward.nets.builders import mlp as mlp
 from onward.nets.builders import vgg8b as vgg8b
 from onward.nets.layered import LayeredNet as LayeredNet
 from onward.nets.mesh import MeshNet as MeshNet
+from onward.nets.weights import load_weights as load_weights
+from onward.nets.weights import save_weights as save_weights
 from onward.topology import Topology as Topology
 from onward.training.data import Dataset as Dataset
 from onward.training.data import Lesson as Lesson
@@ -47,7 +50,6 @@ from onward.training.fit import TrainingFailed as TrainingFailed
 from onward.training.fit import fit as fit
 from onward.training.gradient_check import GradientCheck as GradientCheck
 from onward.training.gradient_check import check_gradients as check_gradients
-from onward.meters.retained import retained_bytes as retained_bytes
 from onward.training.metrics import accuracy as accuracy
 from onward.training.metrics import balanced_accuracy as balanced_accuracy
 from onward.training.second_order import LevenbergMarquardt as LevenbergMarquardt

@@ -1,19 +1,28 @@
 """Blocks are trained one after another, or again, and those that rest do not move."""
 
+import os
+import signal
+import subprocess
+import sys
 from functools import partial
+from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
-from onward.blocks.block_by_block import fit_block_by_block, fit_blocks, fit_from
+from onward.blocks.block_by_block import fit_block_by_block, fit_blocks, fit_from, run_block_by_block
 from onward.blocks.plugging import cut
 from onward.blocks.transparency import judge_blocks
+from onward.files import lock
 from onward.learners.mono_forward import MonoForward
 from onward.nets.builders import vgg8b
 from onward.nets.readouts import total
 from onward.training.data import Dataset, Split
 from onward.training.fit import Recipe, fit
 from tests.blocks.plugged import ADAM, NETS, RECIPE, data_for, parts_of, same, state_of, train
+
+ROOT = Path(__file__).parents[2]
 
 
 def order() -> torch.Generator:
@@ -131,3 +140,88 @@ def test_blocks_that_are_not_there_are_refused_at_once(blocks: set[int]) -> None
         fit_blocks(learner, blocks, data_for(learner.net), RECIPE, generator=order())
     with pytest.raises(ValueError, match="expected some of the blocks 0 to 2, got"):
         fit_from(learner, 3, data_for(learner.net), RECIPE, generator=order())
+
+
+PATIENT = Recipe(partial(torch.optim.Adam, lr=0.1), epochs=3, batch=16, patience=2)
+
+
+def begun() -> tuple[MonoForward, Dataset]:
+    learner = MonoForward(NETS["mlp"](3), readout=total)
+    return learner, data_for(learner.net)
+
+
+@pytest.mark.parametrize("leave_after", [1, 2, 3, 5, 9])
+def test_a_run_that_goes_on_from_its_folder_is_the_run_that_was_not_left(tmp_path: Path, leave_after: int) -> None:
+    """Bitwise, with whatever weights and order it is begun again, whether it is left in a block or between two."""
+    whole, data = begun()
+    epochs = list(fit_block_by_block(whole, data, PATIENT, generator=order()))
+    first, data = begun()
+    left = run_block_by_block(first, data, PATIENT, tmp_path / "run", generator=order())
+    seen = [next(left) for _ in range(leave_after)]
+    left.close()  # pyright: ignore[reportAttributeAccessIssue]
+    again = MonoForward(NETS["mlp"](3), readout=total)
+    with torch.no_grad():
+        for one in again.parameters():
+            one.zero_()
+    other = torch.Generator().manual_seed(77)
+    seen += list(run_block_by_block(again, data, PATIENT, tmp_path / "run", generator=other))
+    assert [(block, epoch.number) for block, epoch in seen] == [(block, epoch.number) for block, epoch in epochs]
+    assert all(torch.equal(one.epoch.loss, other.epoch.loss) for one, other in zip(seen, epochs, strict=True))
+    assert same(state_of([again]), state_of([whole]))
+    assert not again.training
+    assert list(run_block_by_block(again, data, PATIENT, tmp_path / "run", generator=order())) == []
+    assert same(state_of([again]), state_of([whole]))
+
+
+def test_a_run_that_is_killed_in_any_step_goes_on_as_if_it_had_not_been(tmp_path: Path) -> None:
+    whole, data = begun()
+    list(fit_block_by_block(whole, data, PATIENT, generator=order()))
+    command = [sys.executable, "-c", f"from {__name__} import kills; kills({str(tmp_path / 'run')!r}, 3, 8)"]
+    subprocess.run(command, cwd=ROOT, check=True)
+    learner, data = begun()
+    assert list(run_block_by_block(learner, data, PATIENT, tmp_path / "run", generator=order())) == []
+    assert same(state_of([learner]), state_of([whole]))
+
+
+def kills(folder: str, *steps: int) -> None:
+    """Train with a checkpoint after every step, in processes that are killed after some steps, the last of which ends."""
+    torch.set_num_threads(1)
+    for count in (*steps, None):
+        number = os.fork()
+        if not number:
+            learner, data = begun()
+            _die_after(count)
+            list(run_block_by_block(learner, data, PATIENT, folder, generator=order(), every_steps=1))
+            os._exit(0)
+        status = os.waitstatus_to_exitcode(os.waitpid(number, 0)[1])
+        if status != (0 if count is None else -signal.SIGKILL):
+            raise AssertionError(f"the process ended with {status}")
+
+
+def _die_after(count: int | None) -> None:
+    left, before = iter(range(10_000 if count is None else count)), MonoForward.credit
+
+    def credit(*arguments: Any, **more: Any) -> Any:
+        if next(left, None) is None:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return before(*arguments, **more)
+
+    MonoForward.credit = credit  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def test_a_second_run_in_the_folder_is_refused(tmp_path: Path) -> None:
+    learner, data = begun()
+    first = run_block_by_block(learner, data, PATIENT, tmp_path, generator=order())
+    next(first)
+    with pytest.raises(lock.FolderBusy, match="is in use by process"):
+        next(run_block_by_block(*begun(), PATIENT, tmp_path, generator=order()))
+    first.close()  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def test_more_epochs_for_a_block_that_others_were_taught_upon_are_refused(tmp_path: Path) -> None:
+    short, longer = Recipe(ADAM, epochs=1, batch=16), Recipe(ADAM, epochs=2, batch=16)
+    learner, data = begun()
+    list(run_block_by_block(learner, data, short, tmp_path, generator=order()))
+    words = "block-0 has no more than 1 epochs, and later blocks were taught upon them; take another folder for 2"
+    with pytest.raises(ValueError, match=words):
+        list(run_block_by_block(*begun(), longer, tmp_path, generator=order()))

@@ -201,3 +201,17 @@ def test_decay_of_weights_passes_over_blocks_that_rest() -> None:
     before = state_of(parts_of(learner, 2))
     list(fit_blocks(learner, {2}, data_for(learner.net), decays, generator=torch.Generator().manual_seed(0)))
     assert same(state_of(parts_of(learner, 2)), before)
+
+
+def test_blocks_that_rested_go_on_resting_and_new_ones_learn(generator: torch.Generator) -> None:
+    learner = MonoForward(mlp(6, (6, 6, 6), 4, generator=generator))
+    block = nn.Sequential(linear(6, 6, bias=True, generator=generator), nn.ReLU())
+    learner.learning = frozenset({0, 2})
+    assert cut(learner, 2).learning == {0}
+    assert add(learner, block).learning == {0, 2, 3}
+    assert add(learner, block, at=0).learning == {0, 1, 3}
+    assert remove(learner, 0).learning == {1}
+    assert replace(learner, 1, block).learning == {0, 1, 2}
+    assert with_classes(learner, 5).learning == {0, 2}
+    assert cut(remove(learner, 0), 1).learning == {0}  # only a block that rested is left
+    assert learner.learning == {0, 2}

@@ -65,13 +65,13 @@ def test_the_best_block_is_the_most_accurate_and_the_first_of_equals() -> None:
 def test_it_prints_as_a_table() -> None:
     blocks = (Judged(0.25, 0.9), Judged(0.125, 0.95))
     assert str(Transparency(blocks, Judged(0.2, 0.925))).splitlines() == [
-        "            accuracy      loss",
-        "block 1       0.9000    0.2500",
-        "block 2       0.9500    0.1250  best block",
+        "            accuracy      loss  net up to it",
+        "block 0       0.9000    0.2500  truncate(1)",
+        "block 1       0.9500    0.1250  truncate(2)  best block",
         "all blocks    0.9250    0.2000",
     ]
     plain = Transparency((Judged(0.25, None),), Judged(0.25, None))
-    assert "block 1                 0.2500  best block" in str(plain)
+    assert "block 0                 0.2500  truncate(1)  best block" in str(plain)
 
 
 def test_predicted_values_are_judged_by_their_loss() -> None:

@@ -95,6 +95,10 @@ def test_explain_draws(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> No
         (("report", "iris"), "no results of iris are stored under results; `onward run iris` makes them"),
         (("report", "irsi"), "unknown artefact 'irsi'.*did you mean 'iris'"),
         (("expain",), "No such command 'expain'"),
+        (("demo", "--seed", "-1"), "Invalid value for '--seed'"),
+        (("demo", "--seed", "4294967296"), "Invalid value for '--seed'"),
+        (("demo", "--to", __file__), "test_app.py is a file, expected a folder to write into"),
+        (("demo", "--to", f"{__file__}/below"), "test_app.py is a file, expected a folder to write into"),
         (("explain", "mesh:2-5-2", "--tick", "3"), "No such option: --tick"),
     ],
 )

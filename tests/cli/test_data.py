@@ -1,6 +1,7 @@
 """`onward data` lists the data sets, and fetches one; mistakes are one sentence."""
 
 import hashlib
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -41,6 +42,47 @@ def test_the_listing_says_where_each_set_is_or_how_it_is_got(capsys: pytest.Capt
     assert "170 MB from www.cs.toronto.edu" in row(out, "cifar-10")
     assert "comes with scikit-learn" in row(out, "wine")
     assert "onward data --fetch NAME" in out
+
+
+def test_the_listing_breaks_no_word(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    made.write(Path(os.environ["ONWARD_DATA"]) / "fashion-mnist", made.mnist_files())
+    _, wide, _ = call(capsys, "data")
+    monkeypatch.setenv("COLUMNS", "80")
+    _, out, _ = call(capsys, "data")
+    assert set(out.split()) == set(wide.split())
+    longest = len("breast-cancer   ") + max(map(len, out.split()))
+    assert max(map(len, out.split("`onward data")[0].splitlines())) <= max(80, longest), "only a long path stands over"
+
+
+def test_several_are_fetched_and_none_if_one_is_unknown(
+    capsys: pytest.CaptureFixture[str], data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made.write(data / "fashion-mnist", made.mnist_files())
+    made.write(data / "mnist", made.mnist_files())
+    code, out, _ = call(capsys, "data", "--fetch", "mnist", "--fetch", "fashion-mnist")
+    assert code == 0
+    assert out.splitlines() == [f"{name} is here: {data / name}" for name in ("mnist", "fashion-mnist")]
+    code, out, err = call(capsys, "data", "--fetch", "mnist", "--fetch", "minst")
+    assert (code, out) == (2, "")
+    assert "unknown data set 'minst'" in err
+
+
+def test_a_damaged_file_is_not_called_here(capsys: pytest.CaptureFixture[str], data: Path) -> None:
+    made.write(data / "mnist", {**made.mnist_files(), made.IDX[3]: b"damaged"})
+    code, out, err = call(capsys, "data", "--fetch", "mnist")
+    assert (code, out) == (2, "")
+    assert f"{made.IDX[3]} is damaged" in err
+    assert len(err.splitlines()) == 1
+
+
+def test_a_folder_that_is_not_there_is_one_sentence(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ONWARD_DATA", str(tmp_path / "nowhere"))
+    code, out, err = call(capsys, "data")
+    assert (code, out) == (2, "")
+    assert err.startswith(f"onward: ONWARD_DATA names {tmp_path / 'nowhere'}, which is not there; expected the folder")
+    assert len(err.splitlines()) == 1
 
 
 def test_fetching_says_where_it_is(

@@ -126,7 +126,7 @@ def test_a_model_file_is_shown_and_predicts_but_is_no_mesh(capsys: pytest.Captur
     assert out.startswith("y,probability of kind 0,")
     code, _, err = call(capsys, "export", "m.onward", "m.c")
     assert code == 2
-    assert "only meshes can be exported, and a MonoForwardClassifier has none" in err
+    assert "the export of layers takes a name that ends in .pt2 or .onnx, got 'm.c'" in err
     assert not Path("m.c").exists()
 
 

@@ -15,15 +15,18 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from matplotlib.collections import PathCollection
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection, PathCollection
+from matplotlib.figure import Figure
 from sklearn.datasets import load_diabetes, load_iris
 
 from onward import MeshNet, graphs, models
-from onward.cli import app, files, structures
+from onward.cli import app, comparing, files, structures
 from onward.models import TableModel, rivals
 from onward.models.parted import part
 from onward.models.scores import score
 from onward.reports import figures
+from onward.reports.artefact import Table
 from onward.tables import read_csv
 from onward.training.fit import TrainingFailed
 
@@ -385,8 +388,37 @@ def test_arms_are_drawn_with_their_splits() -> None:
     means = [np.asarray(line.get_xdata(), float).tolist() for line in axes.lines if line.get_marker() == "o"]
     assert np.allclose([mean[0] for mean in means], [0.2, 0.5])
     assert [label.get_text() for label in axes.get_yticklabels()] == ["a", "b"]
+    assert interval(axes, 0) == pytest.approx((0.2 - 1.27062, 0.2 + 1.27062))
     low, high = axes.get_ylim()
     assert low > high, "the first arm is on top"
+
+
+def interval(axes: Axes, arm: int) -> tuple[float, float]:
+    """The ends of an arm's interval as it is drawn."""
+    bars = [one for one in axes.collections if isinstance(one, LineCollection)]
+    low, high = bars[arm].get_segments()[0][:, 0]
+    return float(low), float(high)
+
+
+@pytest.mark.parametrize(
+    ("values", "low", "high"),
+    [([0.9, 1.0], 0.95 - 0.635310, 1.0), ([0.0, 0.1], 0.0, 0.05 + 0.635310), ([1.0, 1.0], 1.0, 1.0), ([0.5], 0.5, 0.5)],
+)
+def test_an_interval_is_drawn_no_further_than_the_metric_goes(values: list[float], low: float, high: float) -> None:
+    axes = figures.draw_arms({"a": values}, x="accuracy", ends=(0.0, 1.0)).axes[0]
+    assert interval(axes, 0) == pytest.approx((low, high), abs=1e-5)
+
+
+@pytest.mark.parametrize(("task", "ends"), [("classification", (0.0, 1.0)), ("regression", (-np.inf, 1.0))])
+def test_compare_draws_no_score_that_cannot_be(
+    task: str, ends: tuple[float, float], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    seen = []
+    monkeypatch.setattr(figures, "draw_arms", lambda arms, **options: seen.append(options["ends"]) or Figure())
+    metrics = comparing.METRICS[task]
+    arms = {name: [comparing.Judged(name, dict.fromkeys(metrics, 0.5), 1, 0.1, None)] for name in ("mesh", "mean")}
+    comparing._page("t", "how", task, arms, Table("words", ("", "x"), []), tmp_path / "index.html")
+    assert seen == [ends]
 
 
 TRAIN = ("train", "bad.csv", "--target", "y")

@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from onward.experiments.result import Result
-from onward.experiments.statistics import mean, paired
+from onward.experiments.statistics import mean, paired, wider
 
 
 def test_interval_is_students() -> None:
@@ -36,3 +36,12 @@ def test_pairs_are_compared_seed_by_seed_where_both_have_one() -> None:
 
 def test_no_values_have_no_mean() -> None:
     assert math.isnan(mean([]).value)
+
+
+def test_an_interval_for_several_comparisons_is_that_of_a_smaller_share_of_error() -> None:
+    numbers = [0.9, 0.95, 0.97, 0.99]
+    found = wider(mean(numbers), 5)
+    low, high = stats.t.interval(0.99, 3, np.mean(numbers), stats.sem(numbers))
+    assert (found.value - found.half, found.value + found.half) == pytest.approx((low, high))
+    assert wider(mean(numbers), 1).half == pytest.approx(mean(numbers).half)
+    assert wider(mean([0.5]), 3).n == 1

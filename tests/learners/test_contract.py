@@ -33,6 +33,8 @@ ON_MESHES: dict[str, Callable[[MeshNet], AbstractLearner]] = {
     "forward-only, influence": partial(ForwardOnly, engine="influence"),
     "backprop through ticks": Backprop,
 }
+# A block of so few neurons cannot be sure that a label is wrong if its threshold is a tenth of their number.
+NARROW = {"threshold": 1.0, "strength": 1.0}
 ON_LAYERS: dict[str, Callable[[LayeredNet], AbstractLearner]] = {
     "backprop": Backprop,
     "mono-forward": MonoForward,
@@ -44,12 +46,12 @@ ON_LAYERS: dict[str, Callable[[LayeredNet], AbstractLearner]] = {
     "joint, summed": partial(Joint, readout=total),
     "local similarity": LocalSimilarity,
     "local similarity alone": partial(LocalSimilarity, weight=1.0),
-    "forward-forward": ForwardForward,
-    "forward-forward, peers": partial(ForwardForward, peers=Peers()),
-    "forward-forward, passes apart": partial(ForwardForward, apart=1),
-    "one-pass forward-forward": OnePassForwardForward,
-    "layer collaboration": LayerCollaboration,
-    "symba": lambda net: SymBa(mlp(net.shapes[0][0] + 4, (12, 8), net.outputs), pattern=4),
+    "forward-forward": partial(ForwardForward, **NARROW),
+    "forward-forward, peers": partial(ForwardForward, peers=Peers(), **NARROW),
+    "forward-forward, passes apart": partial(ForwardForward, apart=1, **NARROW),
+    "one-pass forward-forward": partial(OnePassForwardForward, **NARROW),
+    "layer collaboration": partial(LayerCollaboration, **NARROW),
+    "symba": lambda net: SymBa(mlp(net.shapes[0][0] + 4, [n for (n,) in net.shapes[1:]], net.outputs), pattern=4),
 }
 
 

@@ -15,7 +15,7 @@ def net(widths: tuple[int, ...] = (9, 8, 7)) -> LayeredNet:
 
 
 def goodness_of_all(taught: LayeredNet, y: Tensor) -> list[Tensor]:
-    h, found = torch.cat([nn.functional.one_hot(y, 2).to(X), X[:, 2:]], 1), []
+    h, found = torch.cat([3 * nn.functional.one_hot(y, 2).to(X), X[:, 2:]], 1), []
     for block in taught.blocks:
         h = block(h / h.square().mean(1, keepdim=True).sqrt()).detach().requires_grad_(False)
         found.append(h.square().sum(1))
@@ -27,7 +27,7 @@ def test_every_block_is_blamed_through_its_own_goodness_in_one_probability_of_al
     importance = torch.linspace(0, 2, 12, dtype=torch.float64)
     theta = 0.5 * (9 + 8 + 7)
     constants = [goodness_of_all(taught, label) for label in (Y, 1 - Y)]
-    inputs = [torch.cat([nn.functional.one_hot(label, 2).to(X), X[:, 2:]], 1) for label in (Y, 1 - Y)]
+    inputs = [torch.cat([3 * nn.functional.one_hot(label, 2).to(X), X[:, 2:]], 1) for label in (Y, 1 - Y)]
     found = list(LayerCollaboration(taught, threshold=0.5).credit(X, Y, importance=importance))
     assert len(found) == 3
     for k, credit in enumerate(found):

@@ -1,6 +1,6 @@
 """What layered rules keep for the way back as nets grow deeper: all of the net, or one block."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import pytest
@@ -15,8 +15,10 @@ from onward.learners.forward_forward import ForwardForward
 from onward.learners.layer_collaboration import LayerCollaboration
 from onward.learners.local_similarity import LocalSimilarity
 from onward.learners.mono_forward import MonoForward
+from onward.learners.one_pass_forward_forward import OnePassForwardForward
 from onward.meters.retained import retained_bytes
 from onward.nets.builders import cnn, mlp
+from tests.learners.test_contract import ON_LAYERS
 from tests.test_laws import retained
 
 B, N, CLASSES = 16, 24, 3
@@ -76,3 +78,44 @@ def test_autograd_retains_bytes_in_proportion_to_depth_for_backprop() -> None:
     few, more, most = (retained(of_depth(Backprop, depth), X, Y) for depth in (4, 8, 16))
     assert 0 < few < more < most
     assert most - more == 2 * (more - few)
+
+
+# What the rules of the contract table keep as a net grows deeper: the same, or more for every block.
+AS_MUCH = {
+    "mono-forward", "mono-forward, summed", "local similarity", "local similarity alone", "forward-forward",
+    "forward-forward, peers", "forward-forward, passes apart", "symba",
+}  # fmt: skip
+MORE = {
+    "backprop", "feedback alignment", "direct feedback alignment", "deep supervision", "joint", "joint, summed",
+    "one-pass forward-forward", "layer collaboration",
+}  # fmt: skip
+
+
+def kept(name: str, depths: Sequence[int]) -> list[int]:
+    """The bytes that a rule of the contract table keeps in nets of some depths."""
+    return [retained_bytes(of_depth(ON_LAYERS[name], depth), X, Y) for depth in depths]
+
+
+def test_the_law_is_known_for_every_rule_of_the_contract() -> None:
+    assert ON_LAYERS.keys() == AS_MUCH | MORE
+    assert not AS_MUCH & MORE
+
+
+@pytest.mark.parametrize("name", sorted(AS_MUCH))
+def test_rules_of_one_block_keep_the_same_bytes_at_any_depth(name: str) -> None:
+    assert len(set(kept(name, (2, 4, 8)))) == 1
+
+
+@pytest.mark.parametrize("name", sorted(MORE))
+def test_rules_of_the_whole_net_keep_an_activity_more_for_every_block(name: str) -> None:
+    few, more, most = kept(name, (4, 8, 16))
+    assert more - few >= 4 * LAYER
+    assert most - more == 2 * (more - few)
+
+
+def test_one_pass_keeps_no_more_than_one_block_and_what_its_softmax_reads() -> None:
+    """One activity a block, where backpropagation through the two passes would keep two; none where it reads the first alone."""
+    few, more = kept("one-pass forward-forward", (4, 8))
+    assert more - few == 4 * LAYER
+    reads_one = partial(OnePassForwardForward, read=[0])
+    assert len({retained_bytes(of_depth(reads_one, depth), X, Y) for depth in (2, 4, 8)}) == 1

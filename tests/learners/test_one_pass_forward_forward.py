@@ -1,3 +1,5 @@
+import copy
+
 import pytest
 import torch
 from torch import nn
@@ -5,6 +7,7 @@ from torch import nn
 from onward.learners.forward_forward import ForwardForward
 from onward.learners.one_pass_forward_forward import OnePassForwardForward
 from onward.nets.builders import mlp
+from onward.nets.dropout import Dropout
 from onward.nets.layered import LayeredNet
 
 X = torch.randn(12, 9, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
@@ -27,7 +30,7 @@ def test_the_blocks_learn_as_in_forward_forward() -> None:
 def test_the_softmax_reads_normalised_activities_of_an_input_without_a_label(read: tuple[int, ...]) -> None:
     taught = net()
     learner = OnePassForwardForward(taught, read=read)
-    h, features = torch.cat([torch.full((12, 4), 0.25, dtype=torch.float64), X[:, 4:]], 1), []
+    h, features = torch.cat([torch.full((12, 4), 3 / 4, dtype=torch.float64), X[:, 4:]], 1), []
     h = nn.functional.rms_norm(h, (9,), eps=0)
     for k, block in enumerate(taught.blocks):
         h = block(h)
@@ -61,3 +64,22 @@ def test_it_has_as_many_parameters_as_the_paper_of_mono_forward_counts() -> None
     taught = mlp((1, 28, 28), (1000, 1000), 10, bias=False)
     for learner, expected in ((ForwardForward(taught), 1_784_000), (OnePassForwardForward(taught), 1_804_000)):
         assert sum(parameter.numel() for parameter in learner.parameters()) == expected
+
+
+def test_the_pass_that_only_reads_leaves_statistics_and_masks_alone() -> None:
+    """In training the softmax is given what it is given to predict; statistics move by the batch of both labels, once."""
+    generator = torch.Generator().manual_seed(5)
+    taught = mlp(9, (8, 7), 4, normalise=nn.BatchNorm1d, generator=generator).double()
+    taught.blocks[0].append(Dropout(0.5, generator=generator))  # pyright: ignore[reportCallIssue]
+    learner, other = OnePassForwardForward(taught), ForwardForward(copy.deepcopy(taught))
+    for _ in range(3):
+        predicted = learner.eval().scores(X)
+        *_, credit = learner.train().credit(X, Y)
+        torch.testing.assert_close(credit.loss, nn.functional.cross_entropy(predicted, Y))
+        list(other.train().credit(X, Y))
+    counted = {name: value for name, value in taught.named_buffers() if "batches" in name}
+    assert len(counted) == 3
+    assert set(map(int, counted.values())) == {3}
+    for name, value in other.net.named_buffers():
+        assert torch.equal(value, taught.get_buffer(name))
+    assert all(part.training for part in learner.modules())

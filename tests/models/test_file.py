@@ -123,7 +123,10 @@ def test_what_cannot_be_saved_is_refused_and_leaves_no_file(tmp_path: Path) -> N
     for model, sentence in (
         (MeshClassifier(), "a MeshClassifier must be trained before it can be saved"),
         (classifier(activation=own), "the activation 'swish' is not one of"),
-        (torch.nn.Linear(2, 2), "expected a mesh, an estimator or a table model to save, got Linear"),
+        (
+            torch.nn.Linear(2, 2),
+            "expected a mesh, a layered net, a learner, an estimator or a table model to save, got Linear; onward.save_w",
+        ),
     ):
         with pytest.raises(ValueError, match=sentence):
             inspect.unwrap(save)(model, tmp_path / "m.onward")  # the shape checks of tests would refuse types first

@@ -1,7 +1,6 @@
 """Mono-Forward estimators come back from their file as they were saved; a whole file that is hostile is refused."""
 
 import copy
-import inspect
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +11,7 @@ import pytest
 import torch
 from sklearn.datasets import load_iris
 
-from onward.estimators import LayeredClassifier, MonoForwardClassifier, MonoForwardRegressor
+from onward.estimators import MonoForwardClassifier, MonoForwardRegressor
 from onward.estimators.layers import PROJECTIONS
 from onward.files import sealed
 from onward.files.sealed import FileDamaged
@@ -105,15 +104,8 @@ def test_shapes_are_known_without_the_net(projection: str, widths: tuple[int, ..
 
 
 def test_what_cannot_be_saved_is_refused_and_leaves_no_file(tmp_path: Path) -> None:
-    for model, sentence in (
-        (MonoForwardClassifier(), "a MonoForwardClassifier must be trained before it can be saved"),
-        (
-            LayeredClassifier("bp", **QUICK).fit(X, Y),
-            "a LayeredClassifier cannot be saved in a model file, which holds Mesh",
-        ),
-    ):
-        with pytest.raises(ValueError, match=sentence):
-            inspect.unwrap(save)(model, tmp_path / "m.onward")  # the shape checks of tests would refuse types first
+    with pytest.raises(ValueError, match="a MonoForwardClassifier must be trained before it can be saved"):
+        save(MonoForwardClassifier(), tmp_path / "m.onward")
     assert not list(tmp_path.iterdir())
 
 

@@ -1,11 +1,14 @@
 """The nets of the papers have the papers' shapes and numbers of parameters."""
 
+from collections.abc import Callable
+
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
 from onward.learners.mono_forward import MonoForward
-from onward.nets import draw, projections
+from onward.nets import draw, given, projections
 from onward.nets.builders import cnn, mixer, mlp, vgg8b
 from onward.nets.layered import LayeredNet
 
@@ -101,7 +104,7 @@ def test_first_weights_have_the_spread_that_they_promise() -> None:
     [
         (lambda: mlp(0, (3,), 2), r"features must be at least 1, got \[0\]"),
         (lambda: mlp(3, (3, 0), 2), r"widths must be at least 1, got \[3, 0\]"),
-        (lambda: mlp(3, (3,), 0), r"outputs must be at least 1, got \[0\]"),
+        (lambda: mlp(3, (3,), 0), "outputs must be a whole number of at least 1, or None for a net without a head, got 0"),
         (lambda: mlp(3, (), 2), "at least one block"),
         (lambda: cnn((28, 28), 2), r"channels x height x width, got \[28, 28\]"),
         (lambda: mixer((3, 8, 8), 2, patch=3), "patches of 3 do not divide an image of 8 x 8"),
@@ -111,3 +114,26 @@ def test_sizes_that_make_no_net_are_refused(make: object, words: str) -> None:
     assert callable(make)
     with pytest.raises(ValueError, match=words):
         make()
+
+
+@pytest.mark.parametrize("make", [lambda **more: vgg8b((3, 8, 8), 4, multiplier=0.03, **more),
+                                  lambda **more: mixer((3, 8, 8), 4, width=8, depth=2, **more)])  # fmt: skip
+def test_nets_without_biases_lack_those_of_their_maps_and_nothing_else(make: Callable[..., LayeredNet]) -> None:
+    plain, told, without = (make(generator=torch.Generator().manual_seed(0), **more)
+                            for more in ({}, {"bias": True}, {"bias": False}))  # fmt: skip
+    assert all(torch.equal(one, other) for one, other in zip(plain.parameters(), told.parameters(), strict=True))
+    maps = (nn.Linear, nn.Conv2d)
+    for block in without.blocks:
+        assert all(part.bias is None for part in block.modules() if isinstance(part, maps))
+    gone = sum(part.out_features if isinstance(part, nn.Linear) else part.out_channels
+               for block in plain.blocks for part in block.modules() if isinstance(part, maps))  # fmt: skip
+    assert size(plain) - size(without) == gone > 0
+
+
+def test_a_mixer_without_layers_is_its_embedding() -> None:
+    assert len(mixer((3, 8, 8), 4, depth=0).blocks) == 1
+
+
+def test_sizes_may_be_numbers_of_numpy_or_come_one_by_one() -> None:
+    assert given.several("widths", (np.int32(width) for width in (8, 7)), "hidden layer", "(8, 7)") == (8, 7)
+    assert type(given.whole("outputs", np.int64(3))) is int

@@ -73,7 +73,7 @@ def test_patterns_are_alike_in_every_dtype_and_differ_between_classes() -> None:
 )
 def test_targets_that_are_no_classes_are_refused(y: Tensor, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        labelled().check(X, y)
+        labelled().check(y, len(X))
 
 
 def test_one_class_has_no_wrong_label() -> None:

@@ -120,8 +120,9 @@ def test_arms_of_passes_apart_see_as_many_right_and_wrong_labels() -> None:
 
 def test_what_a_prediction_costs_is_counted() -> None:
     (outcome,) = prediction_cost.measure(
-        [1], lambda part: None, features=(1, 4, 4), widths=(20, 30), classes=(2, 5), batch=8, turns=1
-    )
+        [1], lambda part: None, features=(1, 4, 4), widths=(20, 30), classes=(2, 5), batch=8, turns=1,
+        predictors=prediction_cost.PREDICTORS, repetitions={"single": 2, "batch": 1},
+    )  # fmt: skip
     found = outcome.metrics
     bp = 16 * 20 + 20 * 30 + 30 * 5
     assert found["bp_products_5"] == found["bp_parameters_5"] == found["mf-last_products_5"] == bp
@@ -132,6 +133,13 @@ def test_what_a_prediction_costs_is_counted() -> None:
     assert all(found[f"{name}_{size}_2"] > 0 for name in prediction_cost.NAMES for size in ("single", "batch"))
 
 
+def test_what_is_timed_and_how_often_is_part_of_the_experiment() -> None:
+    told = prediction_cost.EXPERIMENT.spec["trial"]
+    assert told["predictors"].keys() == prediction_cost.NAMES.keys()
+    assert told["predictors"]["ff"]["threshold"] == 0.1
+    assert told["repetitions"] == {"single": 30, "batch": 3}
+
+
 def test_the_ladder_names_the_steps_whose_interval_leaves_out_zero() -> None:
     metric = "test_accuracy"
     found = {
@@ -140,8 +148,25 @@ def test_the_ladder_names_the_steps_whose_interval_leaves_out_zero() -> None:
         ("mnist", "joint"): results(metric, [0.98, 0.981, 0.982]),
         ("mnist", "mf"): results(metric, [0.93, 0.931, 0.932]),
     }
-    (sentence,) = causes.verdict(found)
+    sentence, note = causes.verdict(found)
+    assert "widened for 3 comparisons" in note
     assert "beyond its interval is the gradient cut between blocks (-5.00" in sentence
     assert "The largest change is the gradient cut" in sentence
     found["mnist", "mf"] = found["mnist", "bp"]
     assert "no step changes accuracy" in causes.verdict(found)[0]
+    assert causes.verdict({}) == []
+
+
+def test_a_step_that_is_sure_alone_need_not_be_among_all_that_are_judged() -> None:
+    metric, level = "test_accuracy", [0.98, 0.981, 0.982]
+    found = {("mnist", rule): results(metric, level) for rule in causes.LADDER}
+    found["mnist", "mf"] = results(metric, [0.976, 0.975, 0.977])  # -0.4, -0.6, -0.5 points, half-width alone 0.25
+    change = causes.step(found, "mnist", "joint", "mf")
+    assert abs(change.value) > change.half
+    assert "is the gradient cut" in causes.verdict(found)[0]
+    found |= {("cifar-10", rule): results(metric, level) for rule in causes.LADDER}
+    found["mnist", "mf"] = results(metric, [0.976, 0.974, 0.977])  # -0.4, -0.7, -0.5: 0.53 +- 0.38 alone, 0.91 among six
+    change = causes.step(found, "mnist", "joint", "mf")
+    assert abs(change.value) > change.half
+    assert "no step changes accuracy" in causes.verdict(found)[0]
+    assert "widened for 6 comparisons" in causes.verdict(found)[-1]

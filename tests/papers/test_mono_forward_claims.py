@@ -492,7 +492,10 @@ def test_early_exit_is_judged_against_the_whole_net_and_the_cut_one(
     assert "is not told apart in cost from that net" in said
     assert "it costs more than that net" in said
     (picture,) = [one for one in elements if isinstance(one, Picture)]
-    assert [axis.get_xlabel() for axis in picture.figure.axes] == ["million multiply-adds", "microseconds an example"] * 2
+    assert [axis.get_xlabel() for axis in picture.figure.axes] == [
+        "million multiply-adds an example",
+        "microseconds an example",
+    ] * 2
     single = " ".join(early_exit.verdicts(ours["mf/early-exit/mnist"][:1]))
     assert single.count("in one seed, which says nothing about others") == 4
     assert single.count("its cost in one seed says nothing about others") == 2

@@ -1,6 +1,7 @@
 """A run that goes on from a file is the run that was never left; any other file is refused, and nothing has changed."""
 
 import copy
+import dataclasses
 import errno
 import inspect
 import math
@@ -65,7 +66,10 @@ def test_a_run_that_goes_on_from_a_file_is_the_run_that_was_not_left(tmp_path: P
         save(left(kind, leave_at), tmp_path / "file")
         resumed = begun(kind, seed=7)
         resume(resumed, tmp_path / "file")
-        assert same(resumed, left(kind, leave_at))
+        there = left(kind, leave_at)
+        if there.ended:  # then the best weights are put back
+            list(there.steps())
+        assert same(resumed, there)
         list(resumed.steps())
         assert same(resumed, whole)
         assert torch.equal(resumed.parameters["net.weight"], whole.parameters["net.weight"])
@@ -116,7 +120,7 @@ def test_a_run_in_a_folder_yields_what_fit_does_and_goes_on_when_left(tmp_path: 
 
 @pytest.mark.parametrize(
     ("every", "saves"),
-    [({"every_seconds": 0}, 26), ({"every_steps": 1}, 26), ({"every_steps": 10}, 4), ({"every_seconds": math.inf}, 2)],
+    [({"every_seconds": 0}, 25), ({"every_steps": 1}, 25), ({"every_steps": 10}, 4), ({"every_seconds": math.inf}, 2)],
 )
 def test_checkpoints_are_made_at_the_start_in_intervals_and_at_the_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, every: dict[str, Any], saves: int
@@ -297,6 +301,10 @@ def refused(training: Training, path: Path, words: str, kind: type[ValueError] =
     assert (training.history, training.position, training.whole) == ([], 0, True)
 
 
+def schedule(length: int) -> Any:
+    return partial(torch.optim.lr_scheduler.CosineAnnealingLR, T_max=length)
+
+
 def other(**changes: Any) -> Training:
     """A run like "adam" but for some things."""
     parts: dict[str, Any] = {"learner": ForwardOnly(net(3)), "data": lesson(), "recipe": RECIPES["adam"], **changes}
@@ -474,6 +482,80 @@ def test_a_state_that_is_none_is_refused_though_its_seal_is_right(
 
     rewrite(tmp_path / "file", change)
     refused(begun(kind, 1), tmp_path / "file", f"cannot be gone on with: .*{words}")
+
+
+@pytest.mark.parametrize("kind", ["adam", "momentum", "plateau", "lbfgs", "lm", "stack"])
+@pytest.mark.parametrize("first", [1, 3])
+def test_a_finished_run_is_given_more_epochs_and_equals_one_that_had_them_from_the_first(
+    tmp_path: Path, kind: str, first: int
+) -> None:
+    """Bitwise, whether the last weights were the best or not."""
+    whole = begun(kind)
+    list(whole.steps())
+    list(run(begun_for(kind, first), tmp_path))
+    longer = begun(kind, seed=7)
+    numbers = [epoch.number for epoch in run(longer, tmp_path)]
+    assert numbers == list(range(first + 1, len(whole.history) + 1))
+    assert same(longer, whole)
+    assert torch.equal(longer.parameters["net.weight"], whole.parameters["net.weight"])
+
+
+def begun_for(kind: str, epochs: int, **changes: Any) -> Training:
+    training = begun(kind)
+    recipe = dataclasses.replace(training.recipe, epochs=epochs, **changes)
+    return Training(training.learner, training.data, recipe, generator=training.generators)
+
+
+def test_a_run_that_stopped_by_itself_stops_with_more_epochs_too(tmp_path: Path) -> None:
+    first = begun_for("adam", 60, patience=1)
+    list(run(first, tmp_path))
+    assert len(first.history) < 60
+    longer = begun_for("adam", 90, patience=1)
+    assert list(run(longer, tmp_path)) == []
+    assert same(longer, first)
+
+
+def test_a_finished_run_is_looked_at_with_its_best_weights(tmp_path: Path) -> None:
+    first = begun_for("adam", 4, optimiser=partial(torch.optim.Adam, lr=3.0))
+    list(run(first, tmp_path))
+    assert first.best is not None
+    assert first.best.since > 0  # so the last weights are others
+    found = begun_for("adam", 4, optimiser=partial(torch.optim.Adam, lr=3.0))
+    resume(found, tmp_path / NAME)
+    assert torch.equal(found.parameters["net.weight"], first.parameters["net.weight"])
+
+
+def test_more_epochs_for_a_run_whose_last_weights_are_gone_are_refused(tmp_path: Path) -> None:
+    wild = {"optimiser": partial(torch.optim.Adam, lr=3.0)}
+    first = begun_for("adam", 4, **wild)
+    list(first.steps())
+    save(first, tmp_path / "file")
+    words = "its last weights, which more epochs would go on from, were replaced by the best ones"
+    refused(begun_for("adam", 5, **wild), tmp_path / "file", words)
+
+
+@pytest.mark.parametrize(
+    ("its", "own", "words"),
+    [
+        (schedule(6), schedule(7), "belongs to another recipe: schedule was 6, not 7"),
+        (
+            lambda of: schedule(6)(of),
+            schedule(6),
+            "was to end after 3 epochs, and of a schedule without a name, such as a l",
+        ),
+        (schedule(6), lambda of: schedule(6)(of), "it cannot be told whether it is the same for 5"),
+    ],
+)
+def test_more_epochs_of_a_schedule_that_cannot_be_seen_to_be_the_same_are_refused(
+    tmp_path: Path, its: Any, own: Any, words: str
+) -> None:
+    list(run(begun_for("momentum", 3, schedule=its), tmp_path))
+    refused(begun_for("momentum", 5, schedule=own), tmp_path / NAME, words)
+
+
+def test_fewer_epochs_are_refused(tmp_path: Path) -> None:
+    save(begun_for("adam", 6), tmp_path / "file")
+    refused(begun_for("adam", 5), tmp_path / "file", "belongs to another recipe: epochs was 6, not 5")
 
 
 def test_more_epochs_than_the_recipe_has_are_refused(tmp_path: Path) -> None:

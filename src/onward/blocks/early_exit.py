@@ -12,6 +12,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from onward.blocks.taught import check_taught
 from onward.kernels.losses import single
 from onward.learners.mono_forward import MonoForward
 from onward.nets.cost import multiply_adds
@@ -41,8 +42,9 @@ def leave_early(learner: MonoForward, x: Float[Tensor, "b ..."], threshold: floa
             all reach the last, as with 1 but for examples whose probability rounds to 1.
 
     Raises:
-        ValueError: a threshold below 0 or NaN, or inputs that do not fit.
+        ValueError: a learner of another rule or of predicted values, a threshold below 0 or NaN, or inputs that do not fit.
     """
+    check_taught(learner)
     if not learner.loss.classes:
         raise ValueError(f"only classes can be sure enough to leave early; {learner.loss.name} predicts values")
     if not threshold >= 0:
@@ -67,7 +69,12 @@ def leave_early(learner: MonoForward, x: Float[Tensor, "b ..."], threshold: floa
 
 
 def exit_costs(learner: MonoForward) -> tuple[int, ...]:
-    """Give the multiply-adds of an example that leaves at each block: of all blocks and projections so far."""
+    """Give the multiply-adds of an example that leaves at each block: of all blocks and projections so far.
+
+    Raises:
+        ValueError: a learner of another rule.
+    """
+    check_taught(learner)
     net, costs = learner.net, [0]
     for k, block in enumerate(net.blocks):
         own = multiply_adds(block, net.shapes[k]) + multiply_adds(learner.projection_of(k), net.shapes[k + 1])

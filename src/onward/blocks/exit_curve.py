@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import torch
 
 from onward.blocks.early_exit import Exits, exit_costs, leave_early
+from onward.blocks.taught import check_examples, check_taught
 from onward.learners.mono_forward import MonoForward
 from onward.training.data import Split
 from onward.training.metrics import accuracy
@@ -46,8 +47,10 @@ def exit_curve(
         repeats: how often it is timed.
 
     Raises:
-        ValueError: a learner of predicted values, no repeats, or a threshold out of range.
+        ValueError: a learner of another rule or of predicted values, no repeats, or a threshold out of range.
     """
+    check_taught(learner)
+    check_examples(split)
     if not learner.loss.classes:
         raise ValueError(f"early exit is measured on classes, but {learner.loss.name} has none")
     if repeats < 1 or batch < 1:

@@ -1,7 +1,8 @@
 """Blocks plugged in and out of a net that Mono-Forward taught: each function gives a new learner that shares the modules.
 
 No block was taught by a later one, so what stays before the change predicts as it did, bitwise (paper, section 3.3).
-Blocks are counted from 0.
+Blocks that learned go on learning and blocks that rested go on resting; new ones learn, and where none would, all do. Blocks are
+counted from 0. All refuse a learner of another rule: `ValueError`.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
+from onward.blocks.taught import check_taught
 from onward.learners.mono_forward import MonoForward
 from onward.nets import projections
 from onward.nets.growing import grown
@@ -24,6 +26,7 @@ def cut(learner: MonoForward, blocks: int) -> MonoForward:
     Raises:
         ValueError: not between 1 and the number of blocks.
     """
+    check_taught(learner)
     own = [learner.projection_of(k) for k in range(min(blocks, len(learner.net.blocks)))]
     return _learner(learner.net.truncate(blocks, own[-1] if own else None), own, learner)
 
@@ -105,6 +108,7 @@ def with_classes(learner: MonoForward, outputs: int, *, generator: torch.Generat
 
 
 def _parts(learner: MonoForward) -> tuple[list[nn.Module], list[nn.Module]]:
+    check_taught(learner)
     blocks = list(learner.net.blocks)
     return blocks, [learner.projection_of(k) for k in range(len(blocks))]
 
@@ -124,7 +128,7 @@ def _projection(
     """Draw a projection for a block that is to stand behind others."""
     net = learner.net
     reached = LayeredNet([*before, block], None, features=net.shapes[0]).shapes[-1]
-    drawn = projection(reached, net.outputs, generator=generator or net.generator(len(net.blocks)))
+    drawn = projections.checked(projection)(reached, net.outputs, generator=generator or net.generator(len(net.blocks)))
     like = next(learner.parameters())
     return drawn.to(like.device, like.dtype)
 
@@ -135,7 +139,13 @@ def _put_together(learner: MonoForward, blocks: Sequence[nn.Module], own: Sequen
 
 
 def _learner(net: LayeredNet, own: Sequence[nn.Module], like: MonoForward) -> MonoForward:
-    """Give a learner of a net with these projections, the last of which is its head, and all else like another."""
+    """Give a learner of a net with these projections, the last of which is its head, and all else like another.
+
+    Blocks of the other that rest do so here too; if that would leave none, all learn.
+    """
     made = MonoForward(net, like.loss, readout=like.readout)
     made.projections = nn.ModuleList(own[:-1])
+    resting = {id(block) for k, block in enumerate(like.net.blocks) if k not in like.learning}
+    learning = frozenset(k for k, block in enumerate(net.blocks) if id(block) not in resting)
+    made.learning = learning or made.learning
     return made.train(like.training)

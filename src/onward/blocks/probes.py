@@ -12,7 +12,7 @@ from onward.kernels import losses
 from onward.kernels.losses import Loss
 from onward.learners.mono_forward import MonoForward
 from onward.nets import projections
-from onward.nets.layered import LayeredNet
+from onward.nets.layered import LayeredNet, check_layered
 from onward.nets.projections import Projection
 
 
@@ -32,10 +32,13 @@ def linear_probes(
         projection: what they are, each drawn from the generator of its block.
 
     Raises:
-        ValueError: a net without a head and no `outputs`, or an unknown loss.
+        ValueError: no layered net, one without a head and no `outputs`, or an unknown loss.
     """
+    check_layered(net)
     last = len(net.blocks) - 1
-    head = projection(net.shapes[-1], net.outputs if outputs is None else outputs, generator=net.generator(last))
+    head = projections.checked(projection)(
+        net.shapes[-1], net.outputs if outputs is None else outputs, generator=net.generator(last)
+    )
     like = next(net.parameters())
     blocks = [copy.deepcopy(block).requires_grad_(False) for block in net.blocks]
     frozen = LayeredNet(blocks, head.to(like.device, like.dtype), features=net.shapes[0], seed=net.seed)

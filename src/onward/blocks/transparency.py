@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from onward.blocks.taught import check_examples
 from onward.kernels.losses import Loss
 from onward.learners.base import AbstractLearner
 from onward.nets.modes import evaluating
@@ -39,7 +40,9 @@ class Judged:
 
 @dataclass(frozen=True)
 class Transparency:
-    """How good the blocks of a net are on some examples; printed, it is a table.
+    """How good the blocks of a net are on some examples; printed, it is a table with the blocks counted from 0.
+
+    Its last column says how to get the net that ends with a block: `learner.truncate(2)` is a net of two blocks, 0 and 1.
 
     Attributes:
         blocks: each on its own, in order.
@@ -63,13 +66,14 @@ class Transparency:
         return max(range(len(self.blocks)), key=lambda k: (_merit(self.blocks[k]), -k))
 
     def __str__(self) -> str:
-        rows = [(f"block {k}", judged) for k, judged in enumerate(self.blocks, 1)] + [("all blocks", self.total)]
-        width = max(len(name) for name, _ in rows)
-        lines = [f"{'':{width}}  accuracy      loss"]
-        for k, (name, judged) in enumerate(rows):
+        rows = [(f"block {k}", judged, f"truncate({k + 1})") for k, judged in enumerate(self.blocks)]
+        rows.append(("all blocks", self.total, ""))
+        width, deep = max(len(name) for name, _, _ in rows), max(len(net) for _, _, net in rows)
+        lines = [f"{'':{width}}  accuracy      loss  net up to it"]
+        for k, (name, judged, net) in enumerate(rows):
             shown = "" if judged.accuracy is None else f"{judged.accuracy:.4f}"
             best = "  best block" if k == self.best else ""
-            lines.append(f"{name:{width}}  {shown:>8}  {judged.loss:>8.4f}{best}")
+            lines.append(f"{name:{width}}  {shown:>8}  {judged.loss:>8.4f}  {net:{deep}}{best}".rstrip())
         return "\n".join(lines)
 
 
@@ -82,12 +86,13 @@ def judge_blocks(learner: AbstractLearner, split: Split) -> Transparency:
         split: validation data to choose a block by, test data to report one.
 
     Raises:
-        ValueError: a learner whose blocks do not predict.
+        ValueError: a learner whose blocks do not predict, or no `Split`.
     """
     if not isinstance(learner, ScoresEveryBlock):
         raise ValueError(
             f"the blocks of {type(learner).__name__} do not predict on their own; linear_probes() makes them do so"
         )
+    check_examples(split)
     with evaluating(learner):
         parts = [learner.goodness(x) for x in split.x.split(JUDGED_TOGETHER)]
     goodness = [torch.cat(block) for block in zip(*parts, strict=True)]

@@ -10,7 +10,6 @@ from typing import Annotated
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
 from onward.experiments import run as running
 from onward.experiments.result import Result
@@ -21,6 +20,7 @@ from onward.papers.registry import ARTEFACTS, find
 from onward.reports import page
 from onward.training.fit import TrainingFailed
 
+MOST = 2**32 - 1  # scikit-learn's largest seed
 INPUT_ERROR, TRAINING_FAILED, INTERRUPTED = 2, 1, 130
 ALL_OR_NOTHING = ("train", "predict", "compare", "export")  # verbs that write at their end, or not at all
 TABLE, PAPERS = "A table of your own", "Topologies and papers"
@@ -37,7 +37,7 @@ ResultsFolder = Annotated[
 
 
 DataFile = Annotated[Path, typer.Argument(metavar="DATA.csv", help="A table with a header, as CSV in UTF-8.")]
-ModelFile = Annotated[Path, typer.Argument(metavar="MODEL.onward", help="What `onward train` wrote.")]
+ModelFile = Annotated[Path, typer.Argument(metavar="MODEL.onward", help="What `onward train` or `onward.save` wrote.")]
 Target = Annotated[str, typer.Option(metavar="COLUMN", help="What is to be predicted.", show_default=False)]
 Task = Annotated[
     str | None, typer.Option(metavar="classification|regression", help="Recognised from the target if left out.")
@@ -45,6 +45,9 @@ Task = Annotated[
 Drop = Annotated[list[str] | None, typer.Option(metavar="COLUMN", help="Leave a column out; may be repeated.")]
 Missing = Annotated[str, typer.Option(metavar="impute|refuse", help="What becomes of missing values.")]
 Hidden = Annotated[int, typer.Option(help="Hidden neurons.", min=0)]
+Layers = Annotated[
+    str | None, typer.Option(metavar="64,64", help="Neurons of the blocks that rules teach; 64,64 if left out.")
+]
 Force = Annotated[bool, typer.Option("--force", help="Replace files that are there.")]
 
 
@@ -100,14 +103,19 @@ def train(
         list[Path] | None,
         typer.Option(metavar="FILE", help="Also write .c, .onnx, .json, .pt2, .graphml or a drawing; may be repeated."),
     ] = None,
+    rule: Annotated[
+        str | None,
+        typer.Option(metavar="RULE", help=f"Train a layered net by a rule instead of a mesh: {', '.join(RULES)}."),
+    ] = None,
+    layers: Layers = None,
     force: Force = False,
 ) -> None:
-    """Train a mesh on a table, judge it beside its rivals on rows held out, and write it as one file."""
+    """Train a mesh, or layers by any rule, on a table, judge it beside its rivals on rows held out, and write it as one file."""
     from onward.cli import tables
 
     asked = tables.Training(
         data, target, to, solver, hidden, ticks, kind, task, drop or (), missing, held_out, seed, starts, penalty,
-        with_rivals=not no_rivals, exports=export or (), force=force,
+        with_rivals=not no_rivals, exports=export or (), force=force, rule=rule, layers=layers,
     )  # fmt: skip
     tables.train(asked, console)
 
@@ -146,9 +154,7 @@ def compare(
         list[str] | None,
         typer.Option(metavar="RULE", help=f"Also a layered net taught so: {', '.join(RULES)}; may be repeated."),
     ] = None,
-    layers: Annotated[
-        str | None, typer.Option(metavar="64,64", help="Neurons of the blocks that rules teach; 64,64 if left out.")
-    ] = None,
+    layers: Layers = None,
     force: Force = False,
 ) -> None:
     """Tune meshes, layered nets by any rule and their rivals on a table, all alike, and write a page about it."""
@@ -172,7 +178,10 @@ def show(model: ModelFile) -> None:
 def export(
     model: ModelFile,
     file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="Its suffix says how: .c .onnx .json .pt2 .graphml .svg .png .pdf")
+        Path,
+        typer.Argument(
+            metavar="FILE", help="Its suffix says how: .onnx .pt2, and of a mesh .c .json .graphml .svg .png .pdf"
+        ),
     ],
     force: Force = False,
 ) -> None:
@@ -185,7 +194,7 @@ def export(
 @app.command(rich_help_panel=PAPERS)
 def demo(
     to: Annotated[Path, typer.Option("--to", help="Folder of the page.")] = Path("onward-demo"),
-    seed: Annotated[int, typer.Option(help="Seed of data, weights and order.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of data, weights and order.", min=0, max=MOST)] = 0,
 ) -> None:
     """Train meshes forward-only and a perceptron block by block, check and compare them, and write a page about it."""
     from onward.cli.demo import demonstrate
@@ -201,7 +210,7 @@ def explain(
         typer.Argument(
             help="KIND:SIZES, as mesh:2-5-2, layered:784-100-10, cascade:2-7-1, recurrent:3-10-2 or random:32-50-10@0.15 "
             "(features, hidden, outputs; a bias is added), or a file with an adjacency matrix or graph "
-            "(.csv, .npy, .npz of SciPy, .graphml)."
+            "(.csv, .npy, .npz of SciPy, .graphml); or a layered net, mlp:784-1000-1000-10 or cnn:3x32x32-64-128-10."
         ),
     ],
     ticks: Annotated[int, typer.Option(help="Number of updates.")] = 3,
@@ -214,10 +223,15 @@ def explain(
     activation: Annotated[str, typer.Option(help="Of all neurons; it decides what can be active.")] = "relu",
     seed: Annotated[int, typer.Option(help="Of a random kind.")] = 0,
     draw: Annotated[Path | None, typer.Option(help="Draw the graph into this file (.svg, .png, .pdf).")] = None,
+    optimiser: Annotated[str, typer.Option(help="Of a layered net: adam or sgd.")] = "adam",
+    products: Annotated[str, typer.Option(help="Of a layered net: float32 or bfloat16.")] = "float32",
 ) -> None:
-    """Say what a topology is, what can influence its outputs within some ticks, and what each engine would cost."""
-    from onward.cli import topologies
+    """Say what a topology is and what each engine would cost; of a layered net, what a step takes by each rule."""
+    from onward.cli import nets, topologies
 
+    if topology.partition(":")[0] in nets.KINDS and not Path(topology).exists():
+        nets.explain(nets.parse(topology, bias=not no_bias), batch, optimiser, products, console)
+        return
     if ":" in topology and not Path(topology).exists():
         for option, given in (("--inputs", inputs), ("--outputs", outputs), ("--bias", bias), ("--free", free)):
             if given:
@@ -237,27 +251,31 @@ def explain(
 
 @app.command(rich_help_panel=PAPERS)
 def data(
-    fetch: Annotated[str | None, typer.Option(metavar="NAME", help="Fetch this one into the cache.")] = None,
+    fetch: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Fetch this one into the cache; may be repeated.")
+    ] = None,
 ) -> None:
     """List the data sets of the papers, where they are, and how those that are not here are got."""
     from onward.cli import data as sets
 
-    if fetch is None:
-        sets.show(console)
-    else:
+    if fetch:
         sets.fetch(fetch, console)
+    else:
+        sets.show(console)
 
 
 @app.command("list", rich_help_panel=PAPERS)
 def list_(results: ResultsFolder = Path("results")) -> None:
     """List what can be regenerated, and how much of it is stored."""
-    table = Table("name", "what", "source", "experiments", "seeds stored", box=None, header_style="bold")
+    from onward.cli.shown import print_table
+
+    rows = []
     for artefact in ARTEFACTS.values():
         have = sum(len(running.stored(experiment, results)) for experiment in artefact.experiments)
         declared = sum(experiment.seeds for experiment in artefact.experiments)
         counts = (str(len(artefact.experiments)), f"{have} of {declared}")
-        table.add_row(artefact.name, artefact.title, artefact.source, *counts)
-    console.print(table)
+        rows.append((artefact.name, artefact.title, artefact.source, *counts))
+    print_table(console, ("name", "what", "source", "experiments", "seeds stored"), rows)
     console.print("`onward run NAME` runs what is missing, `onward report NAME` shows it.", markup=False)
 
 

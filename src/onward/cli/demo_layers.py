@@ -17,12 +17,12 @@ from onward.kernels.losses import cross_entropy
 from onward.learners.base import AbstractLearner
 from onward.learners.by_name import Rule, rule
 from onward.learners.mono_forward import MonoForward
+from onward.meters.retained import retained_bytes
 from onward.nets.builders import mlp
 from onward.reports import figures
 from onward.reports.artefact import Element, Picture, Table, Text
 from onward.training.data import Dataset, Split, partition
 from onward.training.fit import Recipe, fit
-from onward.meters.retained import retained_bytes
 from onward.training.metrics import accuracy
 
 BLOCKS = (256, 256, 256)

@@ -4,24 +4,35 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
 from rich.console import Console
+from torch import nn
 
 from onward import models
 from onward.cli import columns, files, shown
+from onward.estimators.base import TableEstimator
 from onward.estimators.classifying import Classifying
 from onward.estimators.layered import LayeredEstimator
 from onward.estimators.mesh import MeshEstimator
 from onward.exports import by_suffix
 from onward.exports.c_source import to_c
 from onward.files import atomic
+from onward.kernels.losses import cross_entropy
+from onward.learners.base import AbstractLearner
+from onward.learners.by_name import Rule
+from onward.models.estimator_file import Estimator
 from onward.models.file import Model
+from onward.models.learner_file import LayeredLearner
 from onward.models.scores import METRICS
 from onward.models.table_model import TableModel
+from onward.nets.builders import mlp
+from onward.nets.layered import LayeredNet
 from onward.nets.mesh import MeshNet
+from onward.nets.readouts import last
 from onward.reports import drawings
 from onward.tables.columns import Numeric
 
@@ -51,9 +62,12 @@ def export_model(model: Model, target: Path) -> None:
     estimator = model.estimator if isinstance(model, TableModel) else model
     suffix = target.suffix.lower()
     before, after = None, None
-    if isinstance(estimator, MeshEstimator):
+    if isinstance(estimator, TableEstimator):
         before, after = estimator.input_scaling_, estimator.output_scaling_
-    if suffix in DRAWINGS:
+    if isinstance(net, LayeredNet):
+        files.check_suffix(target, "the export of layers", by_suffix.LAYERED)
+        by_suffix.save(net, target, inputs=before, outputs=after)
+    elif suffix in DRAWINGS:
         draw = drawings.draw_adjacency if net.topology.neurons > drawings.LARGEST_GRAPH else drawings.draw_graph
         content = io.BytesIO()
         draw(net.topology, net.weight.detach()).savefig(content, format=suffix[1:], dpi=144)
@@ -65,16 +79,38 @@ def export_model(model: Model, target: Path) -> None:
         by_suffix.save(net, target, inputs=before, outputs=after)
 
 
-def net_of(model: Model) -> MeshNet:
-    """Give the mesh of a model, or refuse one that has none with a `ValueError`."""
-    if isinstance(model, MeshNet):
+def net_of(model: Model) -> MeshNet | LayeredNet:
+    """Give the net that predicts what a model does, or refuse, with a `ValueError`, a model that predicts by more than it."""
+    if isinstance(model, MeshNet | LayeredNet):
         return model
     estimator = model.estimator if isinstance(model, TableModel) else model
+    if isinstance(estimator, MeshEstimator):
+        return estimator.net_
     if isinstance(estimator, LayeredEstimator):
+        return predicting(estimator.learner_)
+    assert isinstance(estimator, AbstractLearner)  # noqa: S101
+    return predicting(estimator)
+
+
+def predicting(learner: AbstractLearner) -> LayeredNet:
+    """Give the net of a learner that predicts as the net by itself does, or refuse any other with a `ValueError`."""
+    name, net = type(learner).__name__, getattr(learner, "net", None)
+    if not isinstance(net, LayeredNet) or net.head is None:
+        raise ValueError(f"a {name} predicts by more than its net, with every label in turn, which no export holds")
+    if getattr(learner, "readout", last) is not last:
         raise ValueError(
-            f"only meshes can be exported, and a {type(estimator).__name__} has none; its `net_` is a torch module"
+            f"this {name} reads its scores from all blocks, which no export holds; one that reads the last block can be exported"
         )
-    return estimator.net_
+    return net
+
+
+def check_rule(rule: Rule, targets: Sequence[Path]) -> None:
+    """Refuse, with a `ValueError`, exports that a net taught by a rule has not, before anything is trained."""
+    for target in targets:
+        files.check_suffix(target, f"--export beside --rule {rule.name}", by_suffix.LAYERED)
+    if targets:
+        small = mlp(rule.appended + 4, (2,), 2)  # as small as any rule takes
+        predicting(rule.teach(small, cross_entropy, torch.Generator()))
 
 
 def classes(model: Model) -> list[str] | None:
@@ -121,16 +157,46 @@ def show(path: Path, console: Console) -> None:
         named = classes(model)
         what = f" of the classes {', '.join(map(repr, named))}" if named else ""
         shown.say(console, f"{path}: a {type(model).__name__}{what}, which does not know the columns of a table")
-    if isinstance(estimator, LayeredEstimator):
-        shown.say(console, f"Net: {estimator.layers_}")
-        told = f"adam, penalty {estimator.alpha:g}"
-    else:
-        shown.say(console, f"Net: {net_of(model).extra_repr().removeprefix('Topology: ')}")
-        told = "" if isinstance(estimator, MeshNet) else f"{estimator.solver}, penalty {estimator.penalty:g}"
-    if not isinstance(estimator, MeshNet):
+    for line in _net(estimator):
+        shown.say(console, line)
+    if isinstance(estimator, TableEstimator):
+        told = f"{estimator._solver}, penalty {_penalty(estimator):g}"
         shown.say(console, f"Training: {estimator.n_iter_} epochs of {told}, loss {estimator.loss_:.4g}")
     if isinstance(model, TableModel):
         _show_report(model.schema.target.task, model.report, console)
+
+
+def _net(model: MeshNet | LayeredNet | LayeredLearner | Estimator) -> list[str]:
+    """Say what a net is: in a line, or a line a block where each is told by its modules."""
+    if isinstance(model, LayeredEstimator):
+        return [f"Net: {model.layers_}"]
+    if isinstance(model, MeshNet | MeshEstimator):
+        net = model if isinstance(model, MeshNet) else model.net_
+        return [f"Net: {net.extra_repr().removeprefix('Topology: ')}"]
+    net = model if isinstance(model, LayeredNet) else model.net
+    assert isinstance(net, LayeredNet)  # noqa: S101
+    taught = "" if isinstance(model, LayeredNet) else f", taught by {type(model).__name__}"
+    ends = "no head" if net.head is None else f"{net.outputs} outputs"
+    said = [f"Net: layers from {_size(net.shapes[0])} to {ends}{taught}, {_numbers(net)} numbers learned"]
+    for k, (block, shape) in enumerate(zip(net.blocks, net.shapes[1:], strict=True), 1):
+        said.append(f"Block {k}: {_modules(block)}, gives {_size(shape)}, {_numbers(block)} numbers learned")
+    return said if net.head is None else [*said, f"Head: {_modules(net.head)}, {_numbers(net.head)} numbers learned"]
+
+
+def _modules(module: nn.Module) -> str:
+    return " ".join(map(_modules, module)) if isinstance(module, nn.Sequential) else type(module).__name__.strip("_")
+
+
+def _size(shape: Sequence[int]) -> str:
+    return " x ".join(map(str, shape))
+
+
+def _numbers(module: nn.Module) -> int:
+    return sum(one.numel() for one in module.parameters())
+
+
+def _penalty(estimator: TableEstimator) -> float:
+    return estimator.alpha if isinstance(estimator, LayeredEstimator) else estimator.get_params()["penalty"]
 
 
 def _show_report(task: str, report: Mapping[str, Any], console: Console) -> None:

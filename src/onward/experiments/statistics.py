@@ -32,6 +32,16 @@ def mean(numbers: Sequence[float]) -> Mean:
     return Mean(float(data.mean()), half, len(data))
 
 
+def wider(found: Mean, comparisons: int) -> Mean:
+    """Widen an interval for several comparisons, so that all of them together are wrong in 5 % of cases at most (Bonferroni)."""
+    from scipy.stats import t
+
+    degrees = found.n - 1
+    if degrees < 1:
+        return found
+    return found._replace(half=found.half * float(t.ppf(1 - 0.025 / comparisons, degrees) / t.ppf(0.975, degrees)))
+
+
 def values(results: Sequence[Result], metric: str) -> list[float]:
     """Give a metric of some results."""
     return [result.metrics[metric] for result in results]

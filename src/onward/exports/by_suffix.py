@@ -12,12 +12,19 @@ from onward.exports.onnx_file import save_onnx
 from onward.exports.program import save_program
 from onward.files import atomic
 from onward.naming import suggest
+from onward.nets.layered import LayeredNet
 from onward.nets.mesh import MeshNet
 from onward.nets.standardise import Standardise
 
 
-def save(net: MeshNet, path: str | Path, *, inputs: Standardise | None = None, outputs: Standardise | None = None) -> Path:
-    """Write a net as `.pt2` (torch.export), `.onnx`, `.json` (node-link), `.c` or `.graphml`; give the path.
+def save(
+    net: MeshNet | LayeredNet,
+    path: str | Path,
+    *,
+    inputs: Standardise | None = None,
+    outputs: Standardise | None = None,
+) -> Path:
+    """Write a net as `.pt2` (torch.export), `.onnx`, and a mesh also as `.json` (node-link), `.c` or `.graphml`; give the path.
 
     Args:
         net: a single net.
@@ -34,6 +41,10 @@ def save(net: MeshNet, path: str | Path, *, inputs: Standardise | None = None, o
             f"cannot tell from {Path(path).name!r} how to write a net, expected a name that ends in one of "
             f"{', '.join(FORMS)}{suggest(suffix, FORMS)}"
         )
+    if isinstance(net, LayeredNet) and suffix not in LAYERED:
+        raise ValueError(
+            f"{suffix} is a form of meshes, and this is a layered net; expected a name that ends in {' or '.join(LAYERED)}"
+        )
     return FORMS[suffix](net, path, inputs=inputs, outputs=outputs)
 
 
@@ -49,3 +60,4 @@ def _save_c(net: MeshNet, path: str | Path, *, inputs: Standardise | None, outpu
 
 
 FORMS = {".pt2": save_program, ".onnx": save_onnx, ".json": _save_json, ".c": _save_c, ".graphml": save_graphml}
+LAYERED = (".pt2", ".onnx")  # forms that layered nets have too

@@ -53,8 +53,8 @@ def to_c(
     """
     checks.one_net(net)
     hidden, output = checks.named_activations(net, "C")
-    double = checks.real_dtype(net, "C") == torch.float64
-    before, after = checks.scalings(net, inputs, outputs)
+    double = checks.real_dtype(net.weight, "C") == torch.float64
+    before, after = checks.scalings(net.weight, net.topology.features, net.topology.outputs, inputs, outputs)
     _check_name(name)
     topology = net.topology
     if classes is not None and len(classes) != topology.outputs:

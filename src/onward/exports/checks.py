@@ -6,6 +6,7 @@ Scaling is taken in the dtype of the net, so that a net that takes float32 data 
 from __future__ import annotations
 
 import torch
+from torch import Tensor
 
 from onward.kernels.activations import ACTIVATIONS
 from onward.nets.mesh import MeshNet
@@ -33,33 +34,40 @@ def named_activations(net: MeshNet, form: str) -> tuple[str, str]:
     return net.hidden.name, net.output.name
 
 
-def real_dtype(net: MeshNet, form: str) -> torch.dtype:
-    """Give the dtype of a net, or refuse with a `ValueError` one that is neither float32 nor float64."""
-    dtype = net.weight.dtype
+def real_dtype(weight: Tensor, form: str) -> torch.dtype:
+    """Give the dtype of the weights of a net, or refuse with a `ValueError` one that is neither float32 nor float64."""
+    dtype = weight.dtype
     if dtype not in (torch.float32, torch.float64):
         raise ValueError(f"{form} holds torch.float32 or torch.float64, got a net in {dtype}; .to() converts it")
     return dtype
 
 
 def scalings(
-    net: MeshNet, inputs: Standardise | None, outputs: Standardise | None
+    like: Tensor, features: int, count: int, inputs: Standardise | None, outputs: Standardise | None
 ) -> tuple[Standardise | None, Standardise | None]:
-    """Give both scalings in the dtype and on the device of the net, or refuse with a `ValueError` one that does not fit."""
-    topology = net.topology
-    return _scaling(net, "inputs", inputs, topology.features), _scaling(net, "outputs", outputs, topology.outputs)
+    """Give both scalings in the dtype and on the device of a net, or refuse with a `ValueError` one that does not fit.
+
+    Args:
+        like: weights of the net.
+        features: numbers of an example.
+        count: of outputs.
+        inputs: scaling of the examples.
+        outputs: scaling of the outputs.
+    """
+    return _scaling(like, "inputs", inputs, features), _scaling(like, "outputs", outputs, count)
 
 
-def _scaling(net: MeshNet, role: str, given: Standardise | None, columns: int) -> Standardise | None:
+def _scaling(like: Tensor, role: str, given: Standardise | None, columns: int) -> Standardise | None:
     if given is None:
         return None
     for part, values in zip(given._fields, given, strict=True):
         if tuple(values.shape) != (columns,):
             raise ValueError(f"the {part} of the {role} must hold {columns} numbers, got shape {tuple(values.shape)}")
-    shift, scale = (values.detach().to(net.weight.device, net.weight.dtype, copy=True) for values in given)
+    shift, scale = (values.detach().to(like.device, like.dtype, copy=True) for values in given)
     if not shift.isfinite().all():
         wrong = shift[~shift.isfinite()][0]
-        raise ValueError(f"the shift of the {role} must be finite in {net.weight.dtype}, got {wrong.item()}")
+        raise ValueError(f"the shift of the {role} must be finite in {like.dtype}, got {wrong.item()}")
     if not scale.isfinite().all() or not scale.all():
         wrong = scale[~scale.isfinite() | (scale == 0)][0]
-        raise ValueError(f"the scale of the {role} must be finite and not 0 in {net.weight.dtype}, got {wrong.item()}")
+        raise ValueError(f"the scale of the {role} must be finite and not 0 in {like.dtype}, got {wrong.item()}")
     return Standardise(shift, scale)

@@ -26,7 +26,7 @@ def to_networkx(net: MeshNet, *, inputs: Standardise | None = None, outputs: Sta
         ValueError: the package `networkx` is missing, or what `to_module` refuses.
     """
     checks.one_net(net)
-    before, after = checks.scalings(net, inputs, outputs)
+    before, after = checks.scalings(net.weight, net.topology.features, net.topology.outputs, inputs, outputs)
     topology = net.topology
     try:
         graph = graphs.to_networkx(topology, net.weight)

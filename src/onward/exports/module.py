@@ -7,13 +7,16 @@ What it computes is bitwise what the net computes, with scaling before and after
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import overload
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from onward.exports import checks
+from onward.exports.layers import PlainLayers, of_layers
 from onward.kernels import dynamics
+from onward.nets.layered import LayeredNet
 from onward.nets.mesh import MeshNet
 from onward.nets.standardise import Standardise
 
@@ -89,19 +92,31 @@ class PlainMesh(nn.Module):
         return f"{self.features} features{bias} ({inputs}), {self.outputs} outputs, ticks {self.ticks}"
 
 
-def to_module(net: MeshNet, *, inputs: Standardise | None = None, outputs: Standardise | None = None) -> PlainMesh:
+@overload
+def to_module(net: MeshNet, *, inputs: Standardise | None = None, outputs: Standardise | None = None) -> PlainMesh: ...
+
+
+@overload
+def to_module(net: LayeredNet, *, inputs: Standardise | None = None, outputs: Standardise | None = None) -> PlainLayers: ...
+
+
+def to_module(
+    net: MeshNet | LayeredNet, *, inputs: Standardise | None = None, outputs: Standardise | None = None
+) -> PlainMesh | PlainLayers:
     """Give a net as a plain module, which shares no memory with it.
 
     Args:
-        net: a single net; any activation will do.
+        net: a single mesh, whatever its activation, or a layered net with a head, whatever its blocks.
         inputs: scaling that is applied to the data before.
         outputs: scaling that is undone after, to give outputs in their own units.
 
     Raises:
-        ValueError: a stack of nets, weights that are not finite, or scaling that does not fit.
+        ValueError: a stack of nets, a net without a head, weights that are not finite, or scaling that does not fit.
     """
+    if isinstance(net, LayeredNet):
+        return of_layers(net, inputs=inputs, outputs=outputs)
     checks.one_net(net)
-    before, after = checks.scalings(net, inputs, outputs)
+    before, after = checks.scalings(net.weight, net.topology.features, net.topology.outputs, inputs, outputs)
     topology = net.topology
     return PlainMesh(
         dynamics.matrix(net.weight.detach(), net.wiring),

@@ -40,11 +40,15 @@ def to_node_link(net: MeshNet, *, inputs: Standardise | None = None, outputs: St
     """
     checks.one_net(net)
     hidden, output = checks.named_activations(net, "node-link JSON")
-    dtype = checks.real_dtype(net, "node-link JSON")
+    dtype = checks.real_dtype(net.weight, "node-link JSON")
     topology = net.topology
     about = {"ticks": net.ticks, "clamped": topology.clamped, "bias": topology.bias, "dtype": str(dtype)[6:]}
     about |= {"hidden": hidden, "output": output}
-    for role, scaling in zip(("inputs", "outputs"), checks.scalings(net, inputs, outputs), strict=True):
+    for role, scaling in zip(
+        ("inputs", "outputs"),
+        checks.scalings(net.weight, net.topology.features, net.topology.outputs, inputs, outputs),
+        strict=True,
+    ):
         if scaling is not None:
             about[role] = {part: values.tolist() for part, values in scaling._asdict().items()}
     nodes = []
@@ -108,7 +112,7 @@ def scaling_from_node_link(data: Any) -> tuple[Standardise | None, Standardise |
             ]
             given = Standardise(*(torch.tensor(column, dtype=torch.float64) for column in columns))
         found.append(given)
-    return checks.scalings(net, *found)
+    return checks.scalings(net.weight, net.topology.features, net.topology.outputs, *found)
 
 
 PARTS = {"graph": Mapping, "nodes": list, "links": list}

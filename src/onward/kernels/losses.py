@@ -222,6 +222,19 @@ def find(loss: Loss | str) -> Loss:
     """Give the loss of a name; a `Loss` is passed through. Unknown names raise `ValueError`."""
     if isinstance(loss, Loss):
         return loss
-    if loss not in LOSSES:
-        raise ValueError(f"unknown loss {loss!r}, expected one of {', '.join(LOSSES)}{suggest(loss, LOSSES)}")
-    return LOSSES[loss]
+    if isinstance(loss, str) and loss in LOSSES:
+        return LOSSES[loss]
+    named = loss if isinstance(loss, str) else str(getattr(loss, "__name__", type(loss).__name__))
+    plain = "".join(letter for letter in named.lower() if letter.isalnum()).removesuffix("loss")
+    meant = next((name for name, others in _ELSEWHERE.items() if plain in others), None)
+    end = suggest(named, LOSSES) if meant is None else f"; did you mean {meant!r}?"
+    other = " or a Loss, as losses.differentiable makes of a function" if callable(loss) else ""
+    raise ValueError(f"unknown loss {loss!r}, expected one of {', '.join(LOSSES)}{other}{end}")
+
+
+# What PyTorch, scikit-learn and people call the same losses, in small letters without signs and without "loss" at the end.
+_ELSEWHERE = {
+    cross_entropy.name: {"crossentropy", "ce", "nll", "log", "softmax", "categoricalcrossentropy"},
+    mean_squared_error.name: {"mse", "meansquarederror", "squarederror", "squared", "l2", "quadratic"},
+    binary_cross_entropy.name: {"bce", "bcewithlogits", "binarycrossentropy", "binarycrossentropywithlogits", "logistic"},
+}

@@ -15,6 +15,7 @@ from onward.kernels import losses
 from onward.kernels.losses import Loss, single
 from onward.learners.base import AbstractLearner, Credit
 from onward.nets.mesh import MeshNet
+from onward.nets.modes import run
 
 
 class Backprop(AbstractLearner):
@@ -51,4 +52,4 @@ class Backprop(AbstractLearner):
         if isinstance(self.net, MeshNet):
             outputs = self.net.states(x, initial)[..., 1:, -self.net.topology.outputs :]
             return self.loss.over_ticks(outputs, y, importance)
-        return self.loss.of_scores(self.net(x), y, importance)[0]
+        return self.loss.of_scores(run(self.net, x), y, importance)[0]

@@ -7,15 +7,17 @@ example with a label in it), b examples.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from numbers import Integral
 
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
 from onward.kernels.goodness import goodness, normalise
 from onward.learners.base import Credit
 from onward.nets.labelled import Labelled
 from onward.nets.layered import LayeredNet, check_apart
+from onward.nets.modes import run as run_module
 
 Goodness = Callable[[Tensor], Tensor]  # of the activity of every row
 Judge = Callable[[Tensor], tuple[Tensor, Tensor]]  # activity -> (loss, derivative at the activity)
@@ -31,8 +33,12 @@ def number_of_classes(net: LayeredNet, classes: int | None) -> int:
     """Give the number of classes, that of the outputs of the net's head if none is given.
 
     Raises:
-        ValueError: neither a number nor a head.
+        ValueError: neither a number nor a head, or something else, as a loss.
     """
+    if classes is not None and (not isinstance(classes, Integral) or isinstance(classes, bool)):
+        raise ValueError(
+            f"rules that learn by goodness have a loss of their own and take a number of classes in its place, got {classes!r}"
+        )
     if classes is None and net.head is None:
         raise ValueError("this net has no head to tell the number of classes, so `classes` must be given")
     return net.outputs if classes is None else classes
@@ -58,7 +64,7 @@ def all_but_the_first(net: LayeredNet) -> range:
 def activities(net: LayeredNet, x: Float[Tensor, "n ..."]) -> Iterator[Float[Tensor, "n ..."]]:
     """Give the activity of one block after another, not normalised; each is computed when it is asked for."""
     for block in net.blocks:
-        x = block(normalise(x))
+        x = run_module(block, entering(block, x))
         yield x
 
 
@@ -72,8 +78,15 @@ def teach(net: LayeredNet, k: int, x: Float[Tensor, "n ..."], judge: Judge) -> t
 
 def run(net: LayeredNet, k: int, x: Float[Tensor, "n ..."]) -> Float[Tensor, "n ..."]:
     """Give the activity of a block from that of the one before, with a graph that reaches no further back."""
+    block = net.blocks[k]
     with torch.enable_grad():
-        return net.blocks[k](normalise(x.detach()))
+        return run_module(block, entering(block, x.detach()))
+
+
+def entering(block: nn.Module, x: Float[Tensor, "n ..."]) -> Float[Tensor, "n ..."]:
+    """Give what goes into a block: an activity, normalised, in the dtype of the weights that take it."""
+    reads, weight = normalise(x), next(block.parameters(), None)
+    return reads if weight is None else reads.to(weight.dtype)
 
 
 def parcel(

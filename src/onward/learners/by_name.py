@@ -30,6 +30,8 @@ from onward.nets.readouts import total
 
 Teach = Callable[[LayeredNet, Loss, torch.Generator], AbstractLearner]
 
+# Of tables, whose nets are narrow: there the threshold of a neuron that learns pictures fast leaves blocks unsure of wrong labels.
+NARROW = {"threshold": 1.0, "strength": 1.0}
 PATTERN = 16  # numbers that SymBa appends to the columns of a table, which are few
 
 
@@ -89,10 +91,10 @@ def _rules() -> Mapping[str, Rule]:
         Rule("mf-sum", "Mono-Forward, read from all blocks", by_loss(partial(MonoForward, readout=total))),
         Rule("fa", "feedback alignment", by_loss(FeedbackAlignment), numbers=True),
         Rule("dfa", "direct feedback alignment", by_loss(DirectFeedbackAlignment), numbers=True),
-        Rule("ff", "Forward-Forward", by_labels(ForwardForward), **written),
-        Rule("one-pass-ff", "one-pass Forward-Forward", by_labels(OnePassForwardForward), blank=True),
+        Rule("ff", "Forward-Forward", by_labels(partial(ForwardForward, **NARROW)), **written),
+        Rule("one-pass-ff", "one-pass Forward-Forward", by_labels(partial(OnePassForwardForward, **NARROW)), blank=True),
         Rule("symba", "SymBa", by_labels(partial(SymBa, pattern=PATTERN)), appended=PATTERN, calibrated=False),
-        Rule("collaboration", "layer collaboration", by_labels(LayerCollaboration), **written),
+        Rule("collaboration", "layer collaboration", by_labels(partial(LayerCollaboration, **NARROW)), **written),
         Rule("sim", "local similarity alone", by_loss(partial(LocalSimilarity, weight=1.0))),
         Rule("predsim", "local predictions and similarity", by_loss(LocalSimilarity)),
         Rule("joint", "Mono-Forward's losses, summed over the net", by_loss(Joint), numbers=True),

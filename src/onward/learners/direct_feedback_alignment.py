@@ -18,6 +18,7 @@ from onward.learners.base import AbstractLearner, Credit
 from onward.nets import draw
 from onward.nets.draw import Draw
 from onward.nets.layered import LayeredNet, check_apart, generator_of
+from onward.nets.modes import run
 
 
 class DirectFeedbackAlignment(AbstractLearner):
@@ -62,7 +63,7 @@ class DirectFeedbackAlignment(AbstractLearner):
         activities = [x]
         with torch.enable_grad():
             for block in self.net.blocks:
-                activities.append(block(activities[-1].detach()))
+                activities.append(run(block, activities[-1].detach()))
             scores = self._head(activities[-1].detach())
         with torch.no_grad():
             value, error = self.loss.of_scores(scores, y, importance)

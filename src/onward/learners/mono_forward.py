@@ -6,8 +6,10 @@ and the projection (7, 8) while the batch passes, and nothing comes back from la
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import nullcontext
+from functools import partial
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -19,7 +21,7 @@ from onward.learners.base import AbstractLearner, Credit
 from onward.learners.local import Lesson
 from onward.nets import projected, projections, readouts
 from onward.nets.layered import LayeredNet, check_apart
-from onward.nets.modes import evaluating, rests
+from onward.nets.modes import evaluating, rests, run
 from onward.nets.projections import Projection
 from onward.nets.readouts import Readout, last
 from onward.nets.staged import staged, tied
@@ -34,7 +36,7 @@ class MonoForward(AbstractLearner):
         net: what learns.
         projections: of all blocks but the last.
         learning: the blocks that learn, counted from 0; the others are run only, in evaluation mode, so that neither their
-            weights nor their statistics change. All of them at first.
+            weights nor their statistics change. All of them at first; none, or one that the net does not have, is refused.
         readout: how scores are read from the goodness of the blocks, `last` or `total`.
     """
 
@@ -65,6 +67,11 @@ class MonoForward(AbstractLearner):
         self.projections = projected.early_projections(net, projection)
         self.learning = frozenset(range(len(net.blocks)))
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Refuse blocks to learn that there are not: `ValueError`."""
+        checked: Any = _blocks_of(self.net, value) if name == "learning" else value
+        super().__setattr__(name, checked)
+
     def credit(
         self, x: Float[Tensor, "b ..."], y: Tensor, *, importance: Float[Tensor, "b"] | None = None
     ) -> Iterator[Credit]:
@@ -73,7 +80,7 @@ class MonoForward(AbstractLearner):
         A block whose weights all have `requires_grad` off runs in evaluation mode, while its projection learns.
         """
         passing, lesson = self.enter(x, y, importance)
-        for block in range(max(self.learning, default=-1) + 1):
+        for block in range(max(self.learning) + 1):
             passing, credit = self.teach(block, passing, lesson)
             if credit is not None:
                 yield credit
@@ -98,7 +105,7 @@ class MonoForward(AbstractLearner):
         with evaluating(module) if rests(module) else nullcontext():
             if first is None or second is None or tied([*first, *second]):
                 found = local.by_autograd(
-                    module, projection, list(named.values()), x, lesson.y, self.loss, lesson.importance
+                    partial(run, module), projection, list(named.values()), x, lesson.y, self.loss, lesson.importance
                 )
             else:
                 found = local.closed_form(first, second, x, lesson.y, self.loss, lesson.importance)
@@ -129,3 +136,10 @@ class MonoForward(AbstractLearner):
     def scores(self, x: Float[Tensor, "b ..."]) -> Float[Tensor, "b o"]:
         """Give scores by the readout; earlier projections are not computed where they are not read."""
         return projected.read(self.net, self.projections, self.readout, x)
+
+
+def _blocks_of(net: LayeredNet, blocks: Any) -> frozenset[int]:
+    there = range(len(net.blocks))
+    if not isinstance(blocks, Iterable) or not (chosen := frozenset(blocks)) or not chosen <= set(there):
+        raise ValueError(f"the blocks that learn must be some of 0 to {there.stop - 1}, as {{0}}, got {blocks!r}")
+    return chosen

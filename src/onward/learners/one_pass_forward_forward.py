@@ -22,6 +22,7 @@ from onward.learners.two_passes import Peers, TwoPasses
 from onward.nets import draw
 from onward.nets.labelled import Labelled, one_hot
 from onward.nets.layered import LayeredNet, seed_from
+from onward.nets.modes import evaluating
 
 
 class OnePassForwardForward(AbstractLearner):
@@ -39,8 +40,8 @@ class OnePassForwardForward(AbstractLearner):
         net: LayeredNet,
         classes: int | None = None,
         *,
-        threshold: float = 1.0,
-        strength: float = 1.0,
+        threshold: float = 0.1,
+        strength: float = 3.0,
         peers: Peers | None = None,
         read: Sequence[int] | None = None,
         generator: torch.Generator | None = None,
@@ -50,8 +51,8 @@ class OnePassForwardForward(AbstractLearner):
         Args:
             net: blocks of any modules; the first `classes` numbers of its flattened input are written over.
             classes: how many; left out, the outputs of the net's head.
-            threshold: the goodness that parts right from wrong, a neuron. On pictures normalised to deviation 1,
-                0.1 with a strength of 3 learns far faster than 1 with 1, and convolutional nets hardly learn at all.
+            threshold: the goodness that parts right from wrong, a neuron; the default is that of `ForwardForward`, for its reason.
+                Convolutional nets hardly learn.
             strength: what is written at the place of the label; where no label is meant, all places share it equally.
             peers: peer normalisation, if any.
             read: blocks that the softmax reads, counted from 0; left out, all.
@@ -83,13 +84,13 @@ class OnePassForwardForward(AbstractLearner):
         passing, rows = self.passes.enter(x, y, importance)
         with torch.no_grad():
             features = self._features(x)
-            value, error = self.loss.of_scores(self.readout(features), y, importance)
+            value, error = self.loss.of_scores(self._read(features), y, importance)
         for k in range(len(self.net.blocks)):
             passing, credit = by_goodness.teach(self.net, k, passing, partial(self.passes.judge, k, rows=rows))
             if credit is not None:
                 yield credit
         with torch.no_grad():
-            gradient = error.T @ features
+            gradient = error.T @ features.to(error.dtype)
         if self.readout.weight.requires_grad:
             yield Credit(value, {"readout.weight": gradient.to(self.readout.weight.dtype)})
 
@@ -97,10 +98,18 @@ class OnePassForwardForward(AbstractLearner):
     def scores(self, x: Float[Tensor, "b ..."]) -> Float[Tensor, "b o"]:
         """Give the scores of the softmax."""
         self.net.check(x)
-        return single(self.readout(self._features(x)))
+        return single(self._read(self._features(x)))
+
+    def _read(self, features: Float[Tensor, "b f"]) -> Float[Tensor, "b o"]:
+        return self.readout(features.to(self.readout.weight.dtype))
 
     def _features(self, x: Float[Tensor, "b ..."]) -> Float[Tensor, "b f"]:
-        """The normalised activities of the blocks that are read, with no label in particular."""
-        passing = by_goodness.activities(self.net, self.passes.labelled.neutral(x))
-        wanted = zip(range(max(self.read) + 1), passing, strict=False)
-        return torch.cat([normalise(activity).flatten(1) for k, activity in wanted if k in self.read], 1)
+        """The normalised activities of the blocks that are read, with no label in particular.
+
+        This pass only reads: it is that of a prediction in training too, so that the softmax learns from what it will be given,
+        and statistics move by the passes that teach the blocks alone.
+        """
+        with evaluating(self.net):
+            passing = by_goodness.activities(self.net, self.passes.labelled.neutral(x))
+            wanted = zip(range(max(self.read) + 1), passing, strict=False)
+            return torch.cat([normalise(activity).flatten(1) for k, activity in wanted if k in self.read], 1)

@@ -22,7 +22,7 @@ from onward.learners import by_goodness
 from onward.learners.base import AbstractLearner, Credit
 from onward.learners.local import taught
 from onward.nets.labelled import Labelled, patterns
-from onward.nets.layered import LayeredNet, generator_of, seed_from
+from onward.nets.layered import LayeredNet, check_layered, generator_of, seed_from
 
 
 class Pairs(NamedTuple):
@@ -72,6 +72,7 @@ class SymBa(AbstractLearner):
         super().__init__()
         if not steepness > 0:
             raise ValueError(f"the steepness must be above 0, got {steepness}")
+        check_layered(net)
         if len(net.shapes[0]) != 1 or not 1 <= pattern < net.shapes[0][0]:
             raise ValueError(
                 f"SymBa appends a pattern of {pattern} to the features, so its net takes a longer vector, got {list(net.shapes[0])}"
@@ -99,7 +100,7 @@ class SymBa(AbstractLearner):
 
     def lesson(self, y: Tensor, importance: Float[Tensor, "b"] | None = None) -> Pairs:
         """Give what each pair of rows counts, and count the batch."""
-        b, like = len(y), self.labelled.codes
+        b, like = len(y), single(self.labelled.codes)
         share = (like.new_ones(b) if importance is None else importance.to(like.dtype)) / b
         return Pairs(self.labelled.count(), share)
 

@@ -98,7 +98,8 @@ class TwoPasses(nn.Module):
             )
         self.labelled, self.threshold, self.peers, self.apart = labelled, threshold, peers, apart
         of = shapes if peers is not None else ()
-        self.means = nn.ModuleList(RunningMean(labelled.codes.new_zeros(shape)) for shape in of)
+        like = single(labelled.codes)  # a mean that moves by a little would stand still in half precision
+        self.means = nn.ModuleList(RunningMean(like.new_zeros(shape)) for shape in of)
 
     def enter(self, x: Float[Tensor, "b ..."], y: Tensor, importance: Tensor | None) -> tuple[Float[Tensor, "n ..."], Rows]:
         """Give the inputs with labels in them, and what blocks are taught by."""
@@ -109,8 +110,8 @@ class TwoPasses(nn.Module):
 
     def lesson(self, y: Tensor, importance: Float[Tensor, "b"] | None) -> Rows:
         """Give what blocks are taught by, and count the batch."""
-        batch, b = self.labelled.count(), len(y)
-        share = (self.labelled.codes.new_ones(b) if importance is None else importance.to(self.labelled.codes.dtype)) / b
+        batch, b, like = self.labelled.count(), len(y), single(self.labelled.codes)
+        share = (like.new_ones(b) if importance is None else importance.to(like.dtype)) / b
         kinds = (True, False) if self.apart is None else (batch // self.apart % 2 == 0,)
         positive = torch.tensor(kinds, device=y.device).repeat_interleave(b)
         return Rows(y, kinds, batch, positive, share.repeat(len(kinds)))

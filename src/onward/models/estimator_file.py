@@ -14,19 +14,25 @@ from torch import Tensor
 
 from onward.estimators.classifier import MeshClassifier
 from onward.estimators.classifying import Classifying
+from onward.estimators.layered import LayeredClassifier, LayeredRegressor
 from onward.estimators.mono_forward import MonoForwardClassifier, MonoForwardRegressor
 from onward.estimators.regressor import MeshRegressor
-from onward.models import layered_file
+from onward.learners.by_name import Rule
+from onward.models import layered_file, rule_file
 from onward.models.checks import keys, mapping, texts
 from onward.nets import saved
 from onward.nets.standardise import Standardise
 
-Estimator = MeshClassifier | MeshRegressor | MonoForwardClassifier | MonoForwardRegressor
+Estimator = (
+    MeshClassifier | MeshRegressor | MonoForwardClassifier | MonoForwardRegressor | LayeredClassifier | LayeredRegressor
+)
 ESTIMATORS: dict[str, type[Estimator]] = {
     "MeshClassifier": MeshClassifier,
     "MeshRegressor": MeshRegressor,
     "MonoForwardClassifier": MonoForwardClassifier,
     "MonoForwardRegressor": MonoForwardRegressor,
+    "LayeredClassifier": LayeredClassifier,
+    "LayeredRegressor": LayeredRegressor,
 }
 SCALINGS = ("input_scaling_", "output_scaling_")
 UNKEPT = {"topology", "engine", "verbose"}  # parameters: the net holds the first, the rest is of the moment
@@ -39,6 +45,8 @@ def parts(estimator: Estimator) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Part the net of a trained estimator into tensors and a configuration."""
     if isinstance(estimator, MeshClassifier | MeshRegressor):
         return saved.parts(estimator.net_)
+    if isinstance(estimator, LayeredClassifier | LayeredRegressor):
+        return rule_file.parts(estimator)
     return layered_file.parts(estimator)
 
 
@@ -49,6 +57,8 @@ def describe(estimator: Estimator) -> dict[str, Any]:
         parameters["random_state"] = None
     if not isinstance(parameters["activation"], str):
         parameters["activation"] = parameters["activation"].name
+    if isinstance(parameters.get("rule"), Rule):  # one of the list: `rule_file.parts` refuses any other
+        parameters["rule"] = parameters["rule"].name
     described: dict[str, Any] = {
         "class": type(estimator).__name__,
         "features": int(estimator.n_features_in_),
@@ -57,7 +67,7 @@ def describe(estimator: Estimator) -> dict[str, Any]:
     }
     if isinstance(estimator, MeshClassifier | MeshRegressor):
         described["own_topology"] = estimator.topology is not None
-    else:
+    elif isinstance(estimator, MonoForwardClassifier | MonoForwardRegressor):
         described["block_scores"] = estimator.block_scores_
     if isinstance(estimator, Classifying):
         weights = parameters["class_weight"]
@@ -93,12 +103,17 @@ def restore(
         raise ValueError(f"expected one of {', '.join(ESTIMATORS)}, got the estimator {name!r:.80}")
     kind = ESTIMATORS[name]
     own = {"classes"} if issubclass(kind, Classifying) else {"flat"}
-    own |= {"own_topology"} if issubclass(kind, MeshClassifier | MeshRegressor) else {"block_scores"}
+    if issubclass(kind, MeshClassifier | MeshRegressor):
+        own |= {"own_topology"}
+    elif issubclass(kind, MonoForwardClassifier | MonoForwardRegressor):
+        own |= {"block_scores"}
     keys("the estimator", described, {"class", "features", "names", "curves", "parameters"} | own)
     estimator = kind(**_parameters(kind, mapping("parameters", described["parameters"])))
     estimator._validate_params()
     if isinstance(estimator, MeshClassifier | MeshRegressor):
         features, outputs = _put_mesh(estimator, net, weights, described)
+    elif isinstance(estimator, LayeredClassifier | LayeredRegressor):
+        features, outputs = rule_file.put(estimator, weights, net)
     else:
         layers = layered_file.put(estimator, weights, net)
         features, outputs = layers.features, layers.outputs

@@ -1,6 +1,6 @@
-"""One sealed file a model: weights, topology, preprocessing, configuration.
+"""One sealed file a model: weights, structure, preprocessing, configuration.
 
-`save` takes a mesh, an estimator, or a model of a table, and `load` gives the same back. What is loaded is checked piece
+`save` takes a mesh, a layered net or its learner, an estimator, or a model of a table, and `load` gives the same back. What is loaded is checked piece
 by piece, even where the seal is whole, because anybody can seal a file.
 """
 
@@ -10,30 +10,33 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from onward.estimators.base import TableEstimator
 from onward.files import sealed
 from onward.files.sealed import FileDamaged
-from onward.models import estimator_file
+from onward.learners.base import AbstractLearner
+from onward.models import estimator_file, learner_file
 from onward.models.checks import keys, mapping
 from onward.models.estimator_file import ESTIMATORS, SCALINGS, Estimator
+from onward.models.learner_file import LayeredLearner
 from onward.models.table_model import TableModel
-from onward.nets import saved
+from onward.nets import saved, saved_layers
+from onward.nets.layered import LayeredNet
 from onward.nets.mesh import MeshNet
 from onward.tables.schema import Schema
 
 KIND = "model"
 
-Model = MeshNet | Estimator | TableModel
+Model = MeshNet | LayeredNet | LayeredLearner | Estimator | TableModel
 
 
 def save(model: Model, path: str | os.PathLike[str]) -> None:
     """Write a model into one file, whole or not at all.
 
     Raises:
-        ValueError: an estimator that was not trained or of a kind that no file holds, an activation of one's own, anything
-            but a model.
+        ValueError: an estimator that was not trained or of a kind that no file holds, an activation or module of one's own,
+            anything but a model.
         WriteFailed: the file could not be written; what was there is unchanged.
     """
     configuration: dict[str, Any] = {"net": None, "estimator": None, "table": None}
@@ -56,8 +59,14 @@ def save(model: Model, path: str | os.PathLike[str]) -> None:
                 tensors |= {f"{name}.{part}": values for part, values in scaling._asdict().items()}
     elif isinstance(saved_one, MeshNet):
         found, configuration["net"] = saved.parts(saved_one)
+    elif isinstance(saved_one, LayeredNet):
+        found, configuration["net"] = saved_layers.parts(saved_one)
+    elif isinstance(saved_one, AbstractLearner):
+        found, configuration["net"] = learner_file.parts(saved_one)
     else:
-        raise ValueError(f"expected a mesh, an estimator or a table model to save, got {type(saved_one).__name__}")
+        raise ValueError(
+            f"expected a mesh, a layered net, a learner, an estimator or a table model to save, got {_told(saved_one)}"
+        )
     sealed.write(path, KIND, tensors | {f"net.{name}": tensor for name, tensor in found.items()}, configuration)
 
 
@@ -81,7 +90,10 @@ def _model(tensors: Mapping[str, Tensor], configuration: Mapping[str, Any]) -> M
     others = {name: tensor for name, tensor in tensors.items() if not name.startswith(prefix)}
     if configuration["estimator"] is None:
         if others or configuration["table"] is not None:
-            raise ValueError("a mesh without an estimator takes no scaling and no table")
+            raise ValueError("a net without an estimator takes no scaling and no table")
+        for key, parts in (("rule", learner_file), ("blocks", saved_layers)):
+            if key in net:
+                return parts.from_parts(weights, net)
         return saved.from_parts(weights, net)
     estimator = estimator_file.restore(net, weights, others, mapping("estimator", configuration["estimator"]))
     if configuration["table"] is None:
@@ -89,3 +101,14 @@ def _model(tensors: Mapping[str, Tensor], configuration: Mapping[str, Any]) -> M
     table = mapping("table", configuration["table"])
     keys("the table", table, {"schema", "report"})
     return TableModel(Schema.from_dict(table["schema"]), estimator, mapping("report", table["report"]))
+
+
+def _told(value: object) -> str:
+    """Name what is no model, and how a module can be kept."""
+    name = type(value).__name__
+    if not isinstance(value, nn.Module):
+        return name
+    made = "LayeredNet.from_sequential(net, features=...) makes a net of a nn.Sequential, and "
+    return (
+        f"{name}; {made * isinstance(value, nn.Sequential)}onward.save_weights(net, path) keeps the weights of any module"
+    )

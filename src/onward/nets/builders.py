@@ -7,11 +7,12 @@ blocks, and the head of one is the projection of the same block in another.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from numbers import Real
 
 import torch
 from torch import nn
 
-from onward.nets import draw, projections
+from onward.nets import draw, given, projections
 from onward.nets.draw import Draw
 from onward.nets.dropout import Dropout
 from onward.nets.layered import LayeredNet, generator_of, head_of, seed_from
@@ -45,12 +46,13 @@ def mlp(
         generator: source of the first weights; if left out, one seeded with 0.
 
     Raises:
-        ValueError: widths or outputs below 1.
+        ValueError: features, widths or outputs that are no whole numbers of at least 1, no widths, or what makes no parts.
     """
-    shape = (features,) if isinstance(features, int) else tuple(features)
-    for what, sizes in (("features", shape), ("widths", widths), ("outputs", [1 if outputs is None else outputs])):
-        if any(size < 1 for size in sizes):
-            raise ValueError(f"{what} must be at least 1, got {list(sizes)}")
+    shape = given.several("features", [features] if isinstance(features, Real) else features, "axis", "(1, 28, 28)")
+    widths = given.several("widths", widths, "hidden layer", "(128, 64)")
+    outputs = given.outputs_of(outputs)
+    activation = given.maker("activation", activation, "nn.ReLU")
+    normalise = None if normalise is None else given.maker("normalise", normalise, "nn.BatchNorm1d")
     seed = seed_from(generator)
     blocks, size = [], torch.Size(shape).numel()
     for k, width in enumerate(widths):
@@ -80,6 +82,7 @@ def cnn(
     the pooling is not stated there. A map too small to be halved is not pooled.
     """
     shape = _map_shape(features)
+    channels, outputs = given.several("channels", channels, "block", "(64, 128)"), given.outputs_of(outputs)
     seed = seed_from(generator)
     depth, height, width = shape
     blocks = []
@@ -101,6 +104,7 @@ def vgg8b(
     *,
     multiplier: float = 1.0,
     dropout: float = 0.0,
+    bias: bool = True,
     initialise: Draw = draw.fan_in,
     projection: Projection = projections.pooled,
     generator: torch.Generator | None = None,
@@ -109,9 +113,13 @@ def vgg8b(
 
     128, 256, pooling, 256, 512, pooling, 512, pooling, 512, pooling; maximum pooling by two, ReLU. `multiplier` scales the
     widths; `dropout` stands at the end of every block (0.2 in the original, whose local classifiers read the activity before it; here
-    they read it after). Other arguments and errors as for `cnn`.
+    they read it after). `bias` is that of convolutions and linear map; the normalisations shift in any case. Other arguments and
+    errors as for `cnn`.
     """
-    shape = _map_shape(features)
+    shape, outputs = _map_shape(features), given.outputs_of(outputs)
+    multiplier, dropout = given.factor("multiplier", multiplier), given.part("dropout", dropout)
+    if round(128 * multiplier) < 1:
+        raise ValueError(f"a multiplier of {multiplier:g} leaves nothing of the 128 channels of the first block")
     seed = seed_from(generator)
     plan = ((128, False), (256, True), (256, False), (512, True), (512, True), (512, True))
     depth, height, width = shape
@@ -119,7 +127,7 @@ def vgg8b(
     for k, (maps, pool) in enumerate(plan):
         maps = round(maps * multiplier)
         own = generator_of(seed, k, "weights")
-        parts: list[nn.Module] = [draw.convolution(depth, maps, bias=True, generator=own, initialise=initialise)]
+        parts: list[nn.Module] = [draw.convolution(depth, maps, bias=bias, generator=own, initialise=initialise)]
         parts += [nn.BatchNorm2d(maps), nn.ReLU()]
         if pool and min(height, width) >= 2:
             parts.append(nn.MaxPool2d(2))
@@ -128,7 +136,7 @@ def vgg8b(
         depth = maps
     last = round(1024 * multiplier)
     own = generator_of(seed, len(plan), "weights")
-    dense = draw.linear(depth * height * width, last, bias=True, generator=own, initialise=initialise)
+    dense = draw.linear(depth * height * width, last, bias=bias, generator=own, initialise=initialise)
     blocks.append(nn.Sequential(nn.Flatten(), dense, nn.BatchNorm1d(last), nn.ReLU(), *_dropout(dropout, seed, len(plan))))
     head = head_of(projection, (last,), outputs, seed, len(plan))
     return LayeredNet(blocks, head, features=shape, seed=seed)
@@ -143,28 +151,35 @@ def mixer(
     depth: int = 4,
     token_hidden: int = 64,
     channel_hidden: int = 256,
+    bias: bool = True,
     initialise: Draw = draw.fan_in,
     projection: Projection = projections.linear,
     generator: torch.Generator | None = None,
 ) -> LayeredNet:
     """An MLP-Mixer (Tolstikhin et al., 2021): the first block embeds patches, every further one mixes tokens and channels.
 
-    `features` is channels x height x width, of which `patch` is a divisor; the other arguments as for `cnn`.
+    `features` is channels x height x width, of which `patch` is a divisor. `width` is that of a token, `depth` the number of
+    blocks that mix, `token_hidden` and `channel_hidden` the widths of their hidden layers. `bias` is that of all linear maps;
+    the normalisations shift in any case. The other arguments as for `cnn`.
 
     Raises:
-        ValueError: a patch that does not divide the image.
+        ValueError: a patch that does not divide the image, or sizes that are no whole numbers of at least 1 (`depth`: 0).
     """
-    shape = _map_shape(features)
+    shape, outputs = _map_shape(features), given.outputs_of(outputs)
+    patch, width, depth = given.whole("patch", patch), given.whole("width", width), given.whole("depth", depth, 0)
+    token_hidden = given.whole("token_hidden", token_hidden)
+    channel_hidden = given.whole("channel_hidden", channel_hidden)
     if shape[1] % patch or shape[2] % patch:
         raise ValueError(f"patches of {patch} do not divide an image of {shape[1]} x {shape[2]}")
     seed = seed_from(generator)
     tokens = (shape[1] // patch) * (shape[2] // patch)
     own = generator_of(seed, 0, "weights")
-    embed = draw.linear(shape[0] * patch * patch, width, bias=True, generator=own, initialise=initialise)
+    embed = draw.linear(shape[0] * patch * patch, width, bias=bias, generator=own, initialise=initialise)
     blocks: list[nn.Module] = [nn.Sequential(nn.Unfold(patch, stride=patch), _Transpose(), embed)]
     for k in range(1, depth + 1):
         own = generator_of(seed, k, "weights")
-        blocks.append(Mixer(tokens, width, token_hidden, channel_hidden, initialise=initialise, generator=own))
+        mixing = Mixer(tokens, width, token_hidden, channel_hidden, bias=bias, initialise=initialise, generator=own)
+        blocks.append(mixing)
     head = head_of(projection, (tokens, width), outputs, seed, depth)
     return LayeredNet(blocks, head, features=shape, seed=seed)
 
@@ -181,6 +196,7 @@ class _Transpose(nn.Module):
 
 
 def _map_shape(features: Shape) -> tuple[int, int, int]:
-    if len(features) != 3 or min(features) < 1:
-        raise ValueError(f"expected images as channels x height x width, got {list(features)}")
-    return features[0], features[1], features[2]
+    shape = given.several("features", features, "axis", "(3, 32, 32)")
+    if len(shape) != 3:
+        raise ValueError(f"expected images as channels x height x width, got {list(shape)}")
+    return shape[0], shape[1], shape[2]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+
 import torch
 from torch import nn
 
@@ -16,7 +18,17 @@ def damage(block: nn.Module, how: Damage, *, generator: torch.Generator) -> None
         block: any module, as `net.blocks[1]`.
         how: a function of `kernels.damage` with its strength bound, as `partial(zeroed, part=0.5)`.
         generator: what it draws from.
+
+    Raises:
+        ValueError: no such function, or one whose strength is not bound.
     """
+    try:
+        inspect.signature(how).bind(torch.empty(0), generator)
+    except TypeError as error:
+        raise ValueError(
+            "a way of damage is a function of onward.kernels.damage with its strength bound, as partial(zeroed, part=0.5), "
+            f"got {how!r}"
+        ) from error
     for weight in block.parameters():
         weight.copy_(how(weight, generator))
 

@@ -45,6 +45,8 @@ def convolution(
 
 @torch.no_grad()
 def _fill(layer: nn.Linear | nn.Conv2d, size: int, generator: torch.Generator, initialise: Draw) -> None:
+    if not callable(initialise):
+        raise ValueError(f"first weights are drawn by a function, as fan_in or he of onward.nets.draw, got {initialise!r}")
     initialise(layer.weight, size, generator)
     if layer.bias is not None:
         initialise(layer.bias, size, generator)

@@ -13,8 +13,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from onward.nets.modes import evaluating
-from onward.nets.projections import Projection, Shape
+from onward.nets import given
+from onward.nets.modes import evaluating, run
+from onward.nets.projections import Projection, Shape, checked
 
 
 class LayeredNet(nn.Module):
@@ -108,7 +109,7 @@ class LayeredNet(nn.Module):
         """Give the activity of one block after another; each is computed when it is asked for."""
         self.check(x)
         for block in self.blocks:
-            x = block(x)
+            x = run(block, x)
             yield x
 
     def forward(self, x: Float[Tensor, "b ..."]) -> Float[Tensor, "b o"]:
@@ -168,12 +169,14 @@ def generator_of(seed: int, block: int, purpose: str) -> torch.Generator:
 
 
 def seed_from(generator: torch.Generator | None) -> int:
-    """Draw the seed of a net's blocks; 0 if there is nothing to draw from."""
+    """Draw the seed of a net's blocks; 0 if there is nothing to draw from. What is no generator is refused: `ValueError`."""
+    generator = given.source(generator)
     return 0 if generator is None else int(torch.randint(2**31, (), generator=generator))
 
 
 def head_of(projection: Projection, shape: Shape, outputs: int | None, seed: int, block: int) -> nn.Module | None:
     """Draw the head that reads a block: its projection, so that it is the same whether or not other blocks follow."""
+    projection = checked(projection)
     return None if outputs is None else projection(shape, outputs, generator=generator_of(seed, block, "projection"))
 
 

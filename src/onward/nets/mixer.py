@@ -21,14 +21,15 @@ class Mixer(nn.Module):
         channel_hidden: int,
         *,
         generator: torch.Generator,
+        bias: bool = True,
         initialise: Draw = draw.fan_in,
     ) -> None:
-        """Draw a layer for activities `b tokens width`."""
+        """Draw a layer for activities `b tokens width`; `bias` is that of the linear maps."""
         super().__init__()
 
         def perceptron(size: int, hidden: int) -> nn.Sequential:
-            first = draw.linear(size, hidden, bias=True, generator=generator, initialise=initialise)
-            second = draw.linear(hidden, size, bias=True, generator=generator, initialise=initialise)
+            first = draw.linear(size, hidden, bias=bias, generator=generator, initialise=initialise)
+            second = draw.linear(hidden, size, bias=bias, generator=generator, initialise=initialise)
             return nn.Sequential(first, nn.GELU(), second)
 
         self.before_tokens, self.before_channels = nn.LayerNorm(width), nn.LayerNorm(width)

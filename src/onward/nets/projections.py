@@ -5,9 +5,10 @@ Axes: b batch, o outputs; a *shape* is that of one example's activity.
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Sequence
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import nn
@@ -63,8 +64,25 @@ def two_layer(
     return nn.Sequential(*([] if len(shape) == 1 else [nn.Flatten()]), first, nn.ReLU(), second)
 
 
+def checked(projection: Any) -> Projection:
+    """Give a projection.
+
+    Raises:
+        ValueError: what cannot be called with a shape, a number of outputs and a `generator`.
+    """
+    try:
+        inspect.signature(projection).bind((1,), 2, generator=torch.Generator())
+    except TypeError as error:
+        raise ValueError(
+            "a projection is a function of a shape and a number of outputs that draws from a `generator`, as linear, pooled, "
+            f"frozen or two_layer of onward.nets.projections, got {projection!r}"
+        ) from error
+    return projection
+
+
 def of_every_block(
     projection: Projection, shapes: Sequence[Shape], outputs: int, generators: Sequence[torch.Generator]
 ) -> list[nn.Module]:
     """Draw a projection for each shape, each from its own generator."""
+    projection = checked(projection)
     return [projection(shape, outputs, generator=generator) for shape, generator in zip(shapes, generators, strict=True)]

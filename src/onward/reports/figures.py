@@ -1,16 +1,20 @@
-"""Drawings of results: decision regions, curves, means with their intervals."""
+"""Drawings of results: decision regions, curves, means with their intervals, what blocks predict and early exit."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
+from matplotlib.transforms import ScaledTranslation
 from torch import Tensor
 
+from onward.blocks.exit_curve import ExitPoint
+from onward.blocks.transparency import Transparency
 from onward.experiments.statistics import Mean, mean
 from onward.reports.canvas import BLUE, GREEN, ORANGE, PURPLE, RED, SKY, axes_or_new, figure_of
 
@@ -75,9 +79,10 @@ def draw_curves(
             axes.fill_between(places, middle - half, middle + half, color=colour, alpha=0.22, lw=0)
     axes.set(xlabel=x, ylabel=y, yscale="log" if log else "linear")
     _plain(axes)
-    if len(series) > 1:
-        below = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.16)} if len(series) > 3 else {}
-        axes.legend(frameon=False, fontsize=9, **below)
+    if len(series) > 3:
+        _legend_below(axes)
+    elif len(series) > 1:
+        axes.legend(frameon=False, fontsize=9)
     return figure_of(axes)
 
 
@@ -96,12 +101,19 @@ def draw_means(arms: Mapping[str, Mapping[int, Mean]], *, x: str, y: str, axes: 
     return figure_of(axes)
 
 
-def draw_arms(arms: Mapping[str, Sequence[float]], *, x: str, axes: Axes | None = None) -> Figure:
+def draw_arms(
+    arms: Mapping[str, Sequence[float]],
+    *,
+    x: str,
+    ends: tuple[float, float] = (-np.inf, np.inf),
+    axes: Axes | None = None,
+) -> Figure:
     """Draw arms below each other: the mean over splits with its 95 % interval, and every split faintly below it.
 
     Args:
         arms: for each name, from top to bottom, one value a split.
         x: label of the axis of the values.
+        ends: the least and the greatest value there can be; an interval that goes on beyond them is cut there.
         axes: where to draw; left out, a new figure.
     """
     axes = axes_or_new(axes, (7.2, 0.9 + 0.45 * len(arms)))
@@ -110,12 +122,111 @@ def draw_arms(arms: Mapping[str, Sequence[float]], *, x: str, axes: Axes | None 
         colour = "#333333" if k >= len(CLASSES) else CLASSES[k]
         axes.scatter(values, [k + 0.22] * len(values), s=22, color=colour, alpha=0.35, linewidths=0)
         half = 0.0 if np.isnan(found.half) else found.half
-        axes.errorbar(found.value, k, xerr=half, fmt="o", ms=6, lw=1.6, capsize=3, color=colour)
+        below, above = (max(0.0, min(half, room)) for room in (found.value - ends[0], ends[1] - found.value))
+        axes.errorbar(found.value, k, xerr=[[below], [above]], fmt="o", ms=6, lw=1.6, capsize=3, color=colour)
     axes.set_yticks(range(len(arms)), list(arms))
     axes.set_ylim(len(arms) - 0.5, -0.5)
     axes.set_xlabel(x)
     _plain(axes)
     return figure_of(axes)
+
+
+def draw_transparency(transparency: Transparency, axes: Axes | None = None, *, title: str = "") -> Figure:
+    """Draw what every block of a net predicts on its own: the accuracy or, of predicted values, the loss.
+
+    Args:
+        transparency: what `judge_blocks` gives.
+        axes: where to draw; left out, a new figure.
+        title: over the drawing.
+    """
+    axes = axes_or_new(axes, (4.8, 3.4))
+    classes = transparency.total.accuracy is not None
+    heights = [one.loss if one.accuracy is None else one.accuracy for one in (*transparency.blocks, transparency.total)]
+    places = range(len(transparency.blocks))
+    axes.plot(places, heights[:-1], "o-", ms=4, lw=1.2, color=BLUE, label="each block alone")
+    axes.axhline(heights[-1], color=ORANGE, lw=1.2, ls="--", label="all blocks together")
+    best = transparency.best
+    axes.plot([best], [heights[best]], "o", ms=10, mfc="none", color=GREEN, label=f"best: block {best}")
+    axes.margins(x=0.12, y=0.15)
+    axes.set(xlabel="block", ylabel="accuracy" if classes else "loss", xticks=places)
+    axes.set_title(title, fontsize=9)
+    _plain(axes)
+    axes.legend(frameon=False, fontsize=8.5)
+    return figure_of(axes)
+
+
+@dataclass(frozen=True)
+class Spent:
+    """What early exit is weighed against.
+
+    Attributes:
+        words: name and unit, for an axis.
+        of: reads it off a threshold that was measured.
+    """
+
+    words: str
+    of: Callable[[ExitPoint], float]
+
+
+MULTIPLY_ADDS = Spent("million multiply-adds an example", lambda point: point.multiply_adds / 1e6)
+MICROSECONDS = Spent("microseconds an example", lambda point: point.seconds * 1e6)
+
+
+def draw_exit_curve(
+    points: Sequence[ExitPoint], axes: Axes | None = None, *, spent: Spent = MULTIPLY_ADDS, title: str = ""
+) -> Figure:
+    """Draw accuracy against what an example costs, each point with its threshold.
+
+    Args:
+        points: what `exit_curve` gives.
+        axes: where to draw; left out, a new figure.
+        spent: what accuracy is weighed against, `MULTIPLY_ADDS` or `MICROSECONDS`.
+        title: over the drawing.
+
+    Raises:
+        ValueError: no points.
+    """
+    if not points:
+        raise ValueError("a curve of early exit is drawn through measured thresholds, got none")
+    axes = axes_or_new(axes, (5.6, 3.8))
+    draw_exit_curves({"early exit": [points]}, spent=spent, axes=axes)
+    axes.lines[-1].set_marker("o")
+    axes.lines[-1].set_markersize(4)
+    for number, point in enumerate(points):
+        place = (0, 6) if number % 2 == 0 else (0, -13)  # neighbours stand above and below the line
+        at = (spent.of(point), point.accuracy)
+        axes.annotate(f"{point.threshold:g}", at, place, textcoords="offset points", ha="center", fontsize=7.5)
+    axes.margins(x=0.08, y=0.16)
+    axes.set_title(title or "early exit, by threshold", fontsize=9)
+    return figure_of(axes)
+
+
+def draw_exit_curves(
+    runs: Mapping[str, Sequence[Sequence[ExitPoint]]], *, spent: Spent = MULTIPLY_ADDS, axes: Axes | None = None
+) -> Figure:
+    """Draw curves of several ways to leave early, each as the mean over its runs with the band of its 95 % interval.
+
+    Args:
+        runs: for each name, the points of every run, at the same thresholds.
+        spent: what accuracy is weighed against; of several runs, the mean.
+        axes: where to draw; left out, a new figure.
+    """
+    series = {
+        name: (
+            np.mean([[spent.of(point) for point in points] for points in each], 0).tolist(),
+            [[point.accuracy for point in points] for points in each],
+        )
+        for name, each in runs.items()
+    }
+    return draw_curves(series, x=spent.words, y="accuracy", axes=axes)
+
+
+def _legend_below(axes: Axes) -> None:
+    """Put the legend below the label of the x axis, in points, so that it clears the label in axes of any height."""
+    figure = figure_of(axes)
+    down = ScaledTranslation(0, -32 / 72, figure.dpi_scale_trans)
+    where = axes.transAxes + down
+    axes.legend(frameon=False, fontsize=9, ncols=2, loc="upper center", bbox_to_anchor=(0.5, 0), bbox_transform=where)
 
 
 def _plain(axes: Axes) -> None:

@@ -61,7 +61,8 @@ def belonging(training: Training) -> dict[str, Any]:
 def difference(found: Any, own: dict[str, Any]) -> str | None:
     """Tell in what a belonging from a file differs from one's own, as the end of a sentence; None if in nothing.
 
-    Descriptions are compared only where both could be made.
+    Descriptions are compared only where both could be made. More epochs than there were to be are no difference, if the
+    schedule can be seen to be the same, so that the run is the beginning of one that has as many from the first.
     """
     if type(found) is not dict or found.keys() != own.keys():
         return "does not say what it belongs to"
@@ -75,6 +76,13 @@ def difference(found: Any, own: dict[str, Any]) -> str | None:
             return f"belongs to {words}: it was {_short(its)}, not {_short(mine)}"
         for name in mine if type(mine) is dict else range(len(mine)):
             one, other = (its.get(name), mine[name]) if type(its) is dict else (its[name], mine[name])
+            if key == "recipe" and name == "epochs" and type(one) is list and one < other:
+                if [] in (its["schedule"], mine["schedule"]):
+                    return (
+                        f"was to end after {_short(one[0])} epochs, and of a schedule without a name, such as a lambda, it cannot "
+                        f"be told whether it is the same for {other[0]}"
+                    )
+                continue
             if one != other and [] not in (one, other):
                 return f"belongs to {words}: {'it' if key == 'mesh' else name} was {_parted(one, other)}"
     return None

@@ -9,9 +9,12 @@ from __future__ import annotations
 import atexit
 import os
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 from weakref import WeakSet
+
+import torch
 
 from onward.files import atomic, lock, packing, sealed
 from onward.training.belonging import belonging, difference
@@ -40,7 +43,9 @@ def save(training: Training, path: str | os.PathLike[str]) -> None:
 def resume(training: Training, path: str | os.PathLike[str]) -> None:
     """Bring a run, freshly made of the same learner, data and recipe, to where a checkpoint was taken.
 
-    Parts of a recipe that have no name, such as a lambda, are not compared. The generators are set to where they were.
+    Parts of a recipe that have no name, such as a lambda, are not compared. The generators are set to where they were. The
+    recipe may have more epochs than that of the checkpoint, but else be the same, its schedule by name: then the run goes on
+    as if it had had them from the first.
 
     Raises:
         FileDamaged: there is no checkpoint, or it is not as it was written.
@@ -57,9 +62,22 @@ def resume(training: Training, path: str | os.PathLike[str]) -> None:
         if differs is not None:
             raise ValueError(f"it {differs}")
         state = from_store(training, value["state"])
+        if _restored(training, state):
+            raise ValueError("its last weights, which more epochs would go on from, were replaced by the best ones")
     except ValueError as error:
         raise ValueError(f"{path} cannot be gone on with: {error}") from error
     training.load(state)
+    if training.ended and training.best is not None:
+        training.best.restore()
+
+
+def _restored(training: Training, state: Mapping[str, Any]) -> bool:
+    """Whether a state that is to be gone on with has the best weights in the place of other, last ones."""
+    best, running = state["best"], len(state["history"]) < training.recipe.epochs and not state["position"]
+    if best is None or not running:
+        return False
+    later = (best["since"] > 0) & (best["since"] < training.recipe.patience)
+    return bool(later.any()) and all(torch.equal(best["kept"][name], one) for name, one in state["weights"].items())
 
 
 def run(
@@ -72,7 +90,7 @@ def run(
     """Train as `fit` does, with a checkpoint in a folder; from the one that is there, if there is one.
 
     Epochs that were finished before are in `training.history` and are not yielded again. The run is stored at the start,
-    in intervals, at the end, and when it is left: by closing the iterator, or by Ctrl-C, which waits for the end of a step
+    in intervals, at the end (before the best weights are put back, so that it can be given more epochs), and when it is left: by closing the iterator, or by Ctrl-C, which waits for the end of a step
     (pressed twice, it does not, and the last checkpoint stays). A process that is killed loses what came after its last.
 
     Args:
@@ -127,7 +145,6 @@ def _held(training: Training, folder: Path, every_seconds: float, every_steps: i
             if training.whole:
                 save(training, path)
             raise
-        save(training, path)
 
 
 def _saving(training: Training, path: Path, every_seconds: float, every_steps: int | None) -> Iterator[Epoch | None]:
@@ -135,7 +152,7 @@ def _saving(training: Training, path: Path, every_seconds: float, every_steps: i
     saved, since = time.monotonic(), 0
     for epoch in training.steps():
         since += 1
-        if since == every_steps or time.monotonic() - saved >= every_seconds:
+        if training.ended or since == every_steps or time.monotonic() - saved >= every_seconds:
             save(training, path)
             saved, since = time.monotonic(), 0
         yield epoch

@@ -17,7 +17,7 @@ from torch import Tensor
 from onward import graphs
 from onward.experiments.result import Result
 from onward.experiments.spec import Experiment
-from onward.experiments.statistics import Mean, mean, paired, values
+from onward.experiments.statistics import Mean, mean, paired, values, wider
 from onward.experiments.trials import train
 from onward.learners.base import AbstractLearner
 from onward.learners.forward_only import ForwardOnly
@@ -166,7 +166,7 @@ def verdict(found: dict[tuple[str, int], Sequence[Result]]) -> list[str]:
         others = [ticks for ticks in TICKS if ticks != PAPER]
         for ticks in others:
             against = paired(found[problem, ticks], found[problem, PAPER], ACCURACY)
-            half = _wider(against, len(others))
+            half = wider(against, len(others)).half
             group = worse if against.value + half < 0 else better if against.value - half > 0 else level
             group.append(str(ticks))
         told = [
@@ -198,14 +198,6 @@ def verdict(found: dict[tuple[str, int], Sequence[Result]]) -> list[str]:
             + (": training does not weaken them." if grown and not shrunk else ".")
         )
     return sentences
-
-
-def _wider(found: Mean, comparisons: int) -> float:
-    """The half-width at which several comparisons together are wrong in 5 % of cases at most (Bonferroni)."""
-    from scipy.stats import t
-
-    degrees = found.n - 1
-    return found.half * float(t.ppf(1 - 0.025 / comparisons, degrees) / t.ppf(0.975, degrees))
 
 
 ARTEFACT = Artefact(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from onward.experiments.result import Result
-from onward.experiments.statistics import Mean, mean, paired, values
+from onward.experiments.statistics import Mean, mean, paired, values, wider
 from onward.papers.mono_forward import accuracy
 from onward.papers.mono_forward.cells import CIFAR_10, MNIST, cell, tuning
 from onward.papers.mono_forward.words import percent, points
@@ -71,12 +71,11 @@ def step(found: Mapping[tuple[str, str], Sequence[Result]], name: str, one: str,
 
 
 def verdict(found: Mapping[tuple[str, str], Sequence[Result]]) -> list[str]:
-    """Name, for every problem, the steps whose interval leaves out zero."""
+    """Name, for every problem, the steps whose interval leaves out zero, widened for all steps of all problems that are judged."""
     sentences = []
-    for name in PROBLEMS:
-        if not all(found.get((name, rule)) for rule in LADDER):
-            continue
-        steps = {words: step(found, name, *pair) for pair, words in STEPS.items()}
+    whole = [name for name in PROBLEMS if all(found.get((name, rule)) for rule in LADDER)]
+    for name in whole:
+        steps = {words: wider(step(found, name, *pair), len(whole) * len(STEPS)) for pair, words in STEPS.items()}
         sure = [f"{words} ({points(change)})" for words, change in steps.items() if abs(change.value) > change.half]
         largest = max(steps, key=lambda words: abs(steps[words].value))
         told = (
@@ -85,6 +84,11 @@ def verdict(found: Mapping[tuple[str, str], Sequence[Result]]) -> list[str]:
             else "no step changes accuracy beyond its interval"
         )
         sentences.append(f"*{accuracy.TITLES[name]}*: {told}. The largest change is {largest} ({points(steps[largest])}).")
+    if sentences:
+        sentences.append(
+            f"The intervals of these sentences are widened for {len(whole) * len(STEPS)} comparisons, so that together they are wrong "
+            "in 5 % of cases at most (Bonferroni); those of the table are of each step alone."
+        )
     return sentences
 
 

@@ -215,7 +215,13 @@ def _share(result: Result, way: str) -> float:
     return result.metrics[f"{way}_multiply_adds"] / result.metrics["whole_multiply_adds"]
 
 
-UNITS = {"multiply_adds": (1e6, "million multiply-adds"), "seconds": (1e-6, "microseconds an example")}
+SPENT = (figures.MULTIPLY_ADDS, figures.MICROSECONDS)
+
+
+def measured(result: Result, name: str) -> ExitPoint:
+    """Give the point that a result holds under a name; what is told of it elsewhere, threshold and exits, is left open."""
+    right, spent, seconds = (result.metrics[f"{name}_{what}"] for what in ("accuracy", "multiply_adds", "seconds"))
+    return ExitPoint(float("nan"), right, spent, seconds, ())
 
 
 def _figure(results: Results) -> Figure | None:
@@ -223,18 +229,13 @@ def _figure(results: Results) -> Figure | None:
     there = {name: results[one.name] for name, one in EXPERIMENTS.items() if results[one.name]}
     if not there:
         return None
-    grid = grid_of_axes(len(there), len(UNITS), (4.2, 3.4))
+    grid = grid_of_axes(len(there), len(SPENT), (4.2, 3.4))
     lines = {"early exit": [f"point_{k}" for k in range(len(THRESHOLDS))], "cut net": [f"depth_{k}" for k in BLOCKS]}
     for row, (name, ours) in zip(grid, there.items(), strict=True):
-        for axis, (metric, (unit, words)) in zip(row, UNITS.items(), strict=True):
-            series = {
-                line: (
-                    [mean(values(ours, f"{point}_{metric}")).value / unit for point in points],
-                    [[result.metrics[f"{point}_accuracy"] for point in points] for result in ours],
-                )
-                for line, points in lines.items()
-            }
-            figures.draw_curves(series, x=words, y="test accuracy", axes=axis)
+        runs = {line: [[measured(one, point) for point in points] for one in ours] for line, points in lines.items()}
+        for axis, spent in zip(row, SPENT, strict=True):
+            figures.draw_exit_curves(runs, spent=spent, axes=axis)
+            axis.set_ylabel("test accuracy")
             axis.set_title(TITLES[name], fontsize=9)
     return figure_of(grid[0][0])
 

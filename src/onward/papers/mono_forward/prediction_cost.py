@@ -34,6 +34,7 @@ from onward.reports.canvas import Figure, figure_of, row_of_axes
 
 CLASSES = (2, 5, 10, 20, 50, 100)
 BATCH = 128
+REPETITIONS = {"single": 30, "batch": 3}  # in a turn
 
 PREDICTORS: dict[str, Callable[[LayeredNet], AbstractLearner]] = {
     "ff": ForwardForward,
@@ -68,16 +69,31 @@ def measure(
     classes: tuple[int, ...],
     batch: int,
     turns: int,
+    predictors: Mapping[str, Callable[[LayeredNet], AbstractLearner]],
+    repetitions: Mapping[str, int],
 ) -> list[Outcome]:
     """Time every predictor on one example and on a batch, on one thread, for every number of classes.
 
     The metrics are medians over the turns, in milliseconds, and parameters and multiply-adds of an example, as
     `bp_single_10`, `bp_batch_10`, `bp_parameters_10`, `bp_products_10`.
+
+    Args:
+        seeds: of weights and inputs.
+        progress: told the part that is done.
+        features: shape of an example.
+        widths: of the hidden layers.
+        classes: numbers of classes.
+        batch: examples in a batch.
+        turns: of all predictors one after another.
+        predictors: by name, what makes a learner of a net.
+        repetitions: of a prediction in a turn, for a `single` example and for a `batch`.
     """
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        return [_measured(seed, progress, features, widths, classes, batch, turns) for seed in seeds]
+        return [
+            _measured(seed, progress, features, widths, classes, batch, turns, predictors, repetitions) for seed in seeds
+        ]
     finally:
         torch.set_num_threads(threads)
 
@@ -90,23 +106,25 @@ def _measured(
     classes: tuple[int, ...],
     batch: int,
     turns: int,
+    predictors: Mapping[str, Callable[[LayeredNet], AbstractLearner]],
+    repetitions: Mapping[str, int],
 ) -> Outcome:
     metrics: dict[str, float | int] = {}
     for number, count in enumerate(classes):
         generator = torch.Generator().manual_seed(seed)
         x = torch.randn(batch, *features, generator=generator)
         learners = {}
-        for name, rule in PREDICTORS.items():
+        for name, rule in predictors.items():
             net = mlp(features, widths, count, bias=False, generator=torch.Generator().manual_seed(seed))
             learners[name] = rule(net).eval()
         for name, learner in learners.items():
             metrics[f"{name}_parameters_{count}"] = _predicting(learner)
             metrics[f"{name}_products_{count}"] = counted(partial(learner.scores, x[:1]))
-        for words, part, repetitions in (("single", x[:1], 30), ("batch", x, 3)):
+        for words, part in (("single", x[:1]), ("batch", x)):
             taken: dict[str, list[float]] = {name: [] for name in learners}
             for turn in range(turns + 1):
                 for name, learner in learners.items():
-                    milliseconds = _time(learner, part, repetitions)
+                    milliseconds = _time(learner, part, repetitions[words])
                     if turn:  # the first turn warms up
                         taken[name].append(milliseconds)
             metrics |= {f"{name}_{words}_{count}": median(each) for name, each in taken.items()}
@@ -129,7 +147,16 @@ def _predicting(learner: AbstractLearner) -> int:
 
 EXPERIMENT = Experiment(
     "mf/prediction-cost",
-    partial(measure, features=(1, 28, 28), widths=(1000, 1000), classes=CLASSES, batch=BATCH, turns=15),
+    partial(
+        measure,
+        features=(1, 28, 28),
+        widths=(1000, 1000),
+        classes=CLASSES,
+        batch=BATCH,
+        turns=15,
+        predictors=PREDICTORS,
+        repetitions=REPETITIONS,
+    ),
     seeds=3,
     together=1,
 )

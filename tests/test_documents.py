@@ -1,0 +1,47 @@
+"""What the documents show works as it is printed."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+
+
+def example(document: str, part: str = "") -> str:
+    found = re.search(r"```python\n(.*?)```", (ROOT / document).read_text().split(part or "#", 1)[1], re.DOTALL)
+    assert found is not None
+    return found[1]
+
+
+def run(code: str, folder: Path) -> str:
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=folder).stdout
+
+
+def test_the_example_of_mono_forward_runs_and_learns(tmp_path: Path) -> None:
+    said = run(example("docs/rules/mono-forward.md"), tmp_path)
+    found = [float(right) for right in re.findall(r"test accuracy ([\d.]+)", said)]
+    assert len(found) == 2
+    assert min(found) > 0.9
+    assert len(re.findall(r"^\d+ \d", said, re.MULTILINE)) == 15
+
+
+def test_the_example_of_keeping_runs(tmp_path: Path) -> None:
+    run(example("docs/exports.md", "# Keeping it"), tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {"learner.onward", "net.onward", "weights.onward"}
+
+
+def test_the_example_of_a_net_of_ones_own_says_what_came_of_it(tmp_path: Path) -> None:
+    script = ROOT / "examples" / "own_cnn.py"
+    command = [sys.executable, script, tmp_path / "own.png"]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert said.count("block ") >= 3
+    left = re.search(r"left at block \[(\d+), (\d+), (\d+)\] accuracy ([\d.]+)", said)
+    assert left is not None
+    *counts, right = left.groups()
+    assert sum(map(int, counts)) == 540
+    assert float(right) > 0.95
+    assert "as it was saved: True" in said
+    exported = re.search(r"two blocks, exported: ([\d.]+) of the test digits", said)
+    assert exported is not None
+    assert float(exported[1]) > 0.95
