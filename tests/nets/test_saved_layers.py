@@ -60,6 +60,8 @@ NETS: dict[str, Callable[[], LayeredNet]] = {
     "cnn": lambda: cnn((1, 8, 8), 3, channels=(2, 3), generator=seeded(3)),
     "vgg8b": lambda: vgg8b((3, 8, 8), 3, multiplier=0.03, dropout=0.2, generator=seeded(4)),
     "mixer": lambda: mixer((3, 8, 8), 3, width=8, depth=2),
+    "mixer without biases": lambda: mixer((3, 8, 8), 3, width=8, depth=2, bias=False),
+    "vgg8b without biases": lambda: vgg8b((3, 8, 8), 3, multiplier=1 / 32, bias=False),
     "own": own,
     "cut": lambda: MonoForward(mlp(6, (5, 4, 3), 2)).truncate(2),
     "grown": lambda: add(MonoForward(mlp(6, (5, 4), 2)), nn.Sequential(nn.Linear(4, 3), nn.SiLU())).net,

@@ -139,14 +139,15 @@ def _layer_norm_settings(module: nn.Module) -> dict[str, Any]:
     }
 
 
-def _mixer(**sizes: int) -> Mixer:
-    if any(type(size) is not int or size < 1 for size in sizes.values()):
-        raise ValueError("sizes must be whole numbers of at least 1")
+def _mixer(*, bias: bool, **sizes: int) -> Mixer:
+    if any(type(size) is not int or size < 1 for size in sizes.values()) or type(bias) is not bool:
+        raise ValueError("sizes must be whole numbers of at least 1, and bias true or false")
     made = Mixer(1, 1, 1, 1, generator=torch.Generator())
     tokens, width, token_hidden, channel_hidden = (sizes[name] for name in MIXER)
     made.before_tokens, made.before_channels = nn.LayerNorm(width), nn.LayerNorm(width)
     for name, size, hidden in (("across_tokens", tokens, token_hidden), ("across_channels", width, channel_hidden)):
-        setattr(made, name, nn.Sequential(nn.Linear(size, hidden), nn.GELU(), nn.Linear(hidden, size)))
+        maps = nn.Linear(size, hidden, bias=bias), nn.Linear(hidden, size, bias=bias)
+        setattr(made, name, nn.Sequential(maps[0], nn.GELU(), maps[1]))
     return made
 
 
@@ -155,9 +156,8 @@ def _mixer_settings(module: nn.Module) -> dict[str, Any]:
     tokens, channels = (perceptron[0] for perceptron in (module.across_tokens, module.across_channels))
     assert isinstance(tokens, nn.Linear)  # noqa: S101
     assert isinstance(channels, nn.Linear)  # noqa: S101
-    return dict(
-        zip(MIXER, (tokens.in_features, channels.in_features, tokens.out_features, channels.out_features), strict=True)
-    )
+    sizes = (tokens.in_features, channels.in_features, tokens.out_features, channels.out_features)
+    return dict(zip(MIXER, sizes, strict=True)) | {"bias": tokens.bias is not None}
 
 
 MIXER = ("tokens", "width", "token_hidden", "channel_hidden")
