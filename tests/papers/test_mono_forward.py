@@ -1,15 +1,30 @@
 """The declarations of Mono-Forward's experiments: chosen by what is stored, on what they say."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+import torch
 
 from onward.experiments.result import Result
 from onward.experiments.run import stored
 from onward.experiments.statistics import mean
-from onward.papers.mono_forward import accuracy, causes, cells, forward_forward, prediction_cost, printed, table_6
+from onward.learners.backprop import Backprop
+from onward.nets.builders import mlp
+from onward.papers.mono_forward import (
+    accuracy,
+    causes,
+    cells,
+    convergence,
+    forward_forward,
+    memory,
+    prediction_cost,
+    printed,
+    table_6,
+)
+from onward.training.data import Dataset, Split
 
 RESULTS = Path(__file__).parents[2] / "results"
 TUNED = {**{key: (accuracy.CHOSEN, one) for key, one in accuracy.TUNING.items()},
@@ -90,7 +105,7 @@ def test_longer_training_is_taken_where_validation_likes_it() -> None:
     assert "-5.03" in sentence
 
 
-@pytest.mark.parametrize("module", [accuracy, causes, forward_forward, prediction_cost, table_6])
+@pytest.mark.parametrize("module", [accuracy, causes, convergence, forward_forward, memory, prediction_cost, table_6])
 def test_reports_stand_without_results(module: ModuleType) -> None:
     module.render({experiment.name: [] for experiment in module.ARTEFACT.experiments})
 
@@ -170,3 +185,52 @@ def test_a_step_that_is_sure_alone_need_not_be_among_all_that_are_judged() -> No
     assert abs(change.value) > change.half
     assert "no step changes accuracy" in causes.verdict(found)[0]
     assert "widened for 6 comparisons" in causes.verdict(found)[-1]
+
+
+def test_depth_is_judged_by_the_deepest_net_against_the_shallowest_seed_by_seed() -> None:
+    deep = {
+        ("mf", 2): results("test_accuracy", [0.98, 0.97, 0.96]),
+        ("mf", 16): results("test_accuracy", [0.981, 0.971, 0.961]),
+    }
+    said = convergence.verdict(deep)
+    assert "Mono-Forward with 16 layers against 2" in said
+    assert "+0.10" in said
+    assert "above" in said
+    assert "BP" not in said
+    assert convergence.verdict({}) == "Not run."
+
+
+def test_a_level_that_is_never_reached_counts_as_one_pass_more_than_there_are() -> None:
+    (one,) = results("test_accuracy", [0.9])
+    one = replace(one, history={"validation_accuracy": [0.5, 0.9, 0.8, 0.95]})
+    assert [convergence.passes_until(one, level) for level in (0.4, 0.9, 0.93, 0.99)] == [1, 2, 4, 5]
+
+
+def test_the_norms_of_gradients_are_those_of_the_blocks_alone() -> None:
+    net = mlp((1, 2, 2), (3, 4), 2, bias=False, generator=torch.Generator().manual_seed(0))
+    x, y = torch.randn(6, 1, 2, 2, generator=torch.Generator().manual_seed(1)), torch.arange(6) % 2
+    learner = Backprop(net)
+    found = convergence.gradient_norms(learner, Dataset("noise", Split(x, y), Split(x, y)), examples=4)
+    (credit,) = learner.credit(x[:4], y[:4])
+    wanted = [float(credit.gradients[name].norm()) for name in credit.gradients if "blocks" in name]
+    assert list(found.values()) == pytest.approx(wanted)
+    assert list(found) == ["gradient_norm_1", "gradient_norm_2"]
+
+
+def test_the_stored_slopes_are_the_ones_that_were_printed() -> None:
+    (result,) = stored(memory.DEPTH["mlp"], RESULTS)
+    assert memory.slope(result, "bp", "adam", 50_000, "first") / 1e6 == pytest.approx(204.00, abs=0.005)
+    assert memory.slope(result, "mf", "adam", 50_000, "kept") / 1e6 == pytest.approx(16.16, abs=0.005)
+    assert memory.slope(result, "mf", "adam", 50_000) / 1e6 <= 12.2
+    assert memory.slope(result, "mf", "sgd", 50_000) / 1e6 <= 4.1
+
+
+def test_a_crossing_lies_between_the_batches_whose_slopes_change_places() -> None:
+    (made,) = results("test_accuracy", [0.0])
+    history = {"depths": [1, 2]}
+    for way, slopes in (("mf", (6, 6, 6)), ("bp", (2, 4, 8))):
+        history |= {f"{way}_adam_{batch}_peaks": [0, slope] for batch, slope in zip((10, 20, 30), slopes, strict=True)}
+    made = replace(made, history=history)
+    assert memory.crossing(made, "mf", "bp", "adam", (10, 20, 30)) == pytest.approx(25)
+    assert memory.crossing(made, "mf", "bp", "adam", (10, 20)) == float("inf")
+    assert memory.crossing(made, "mf", "bp", "adam", (30,)) is None

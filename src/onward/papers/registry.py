@@ -17,6 +17,7 @@ from onward.papers.mesh_neural_networks import (
 from onward.papers.mono_forward import (
     accuracy,
     causes,
+    convergence,
     damage,
     early_exit,
     forward_forward,
@@ -31,7 +32,7 @@ from onward.reports.artefact import Artefact
 
 MODULES = (
     numerical_test, table_1, iris, figures_4_and_5, animation, second_order, ticks, pruning, regression, cascades,
-    accuracy, blocks, causes, damage, early_exit, forward_forward, memory, plugging, prediction_cost, table_6,
+    accuracy, blocks, causes, convergence, damage, early_exit, forward_forward, memory, plugging, prediction_cost, table_6,
 )  # fmt: skip
 ARTEFACTS = {module.ARTEFACT.name: module.ARTEFACT for module in MODULES}
 
