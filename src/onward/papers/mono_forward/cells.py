@@ -94,11 +94,19 @@ def tuning(problem: Problem, rule: str) -> Experiment:
 
 
 def cell(
-    problem: Problem, rule: str, chosen: int, *, seeds: int, epochs: int | None = None, single: bool = False
+    problem: Problem,
+    rule: str,
+    chosen: int,
+    *,
+    seeds: int,
+    epochs: int | None = None,
+    single: bool = False,
+    beside: bool = False,
 ) -> Experiment:
     """A cell of a table, at the rate that its tuning chose, by its number; `epochs` if other than the problem's.
 
-    `single` computes products in float32 too, to see what half precision does to the accuracy.
+    `single` computes products in float32 too, to see what half precision does to the accuracy; `beside` is for a rate that was not
+    chosen, to see what the choice does.
     """
     trial = partial(
         train_layers,
@@ -109,4 +117,5 @@ def cell(
         also=each_block if rule == "mf" else None,
     )
     variant = ("" if epochs is None else f"-{epochs}-epochs") + ("-float32" if single else "")
+    variant += f"-at-{problem.rates[chosen]:g}" if beside else ""
     return Experiment(f"mf/accuracy/{problem.name}/{rule}{variant}", trial, seeds=seeds, together=1)
