@@ -1,6 +1,6 @@
 """A net that is larger than its memory: blocks on disk, trained on MNIST, with the time, the bytes and the peak of memory.
 
-    python benchmarks/offload.py FOLDER [--blocks 60] [--width 3400] [--batch 1024] [--steps 300] [--threads 2]
+    python benchmarks/offload.py FOLDER [--blocks 60] [--width 3400] [--batch 1024] [--steps 300] [--threads 2] [--products bfloat16]
 
 Perceptron blocks with He's first weights and layer normalisation, taught by Mono-Forward with Adam. Everything is done in
 processes of its own, so that the peak resident set (anonymous, shared and mapped pages, `VmHWM`) is that of the training, or of
@@ -61,6 +61,7 @@ def main() -> None:
     ):
         parser.add_argument(f"--{name}", type=int, default=default, help=f"{what} (default {default})")
     parser.add_argument("--rate", type=float, default=0.0003, help="learning rate of Adam (default 0.0003)")
+    parser.add_argument("--products", choices=("float32", "bfloat16"), default="bfloat16", help="dtype (default bfloat16)")
     parser.add_argument("--task", choices=("prepare", "train", "infer"), help=argparse.SUPPRESS)
     settings = parser.parse_args()
     torch.set_num_threads(settings.threads)
@@ -122,7 +123,8 @@ def train(settings: argparse.Namespace) -> None:
     a_pass = math.ceil(len(data.train) / settings.batch)
     optimiser = partial(torch.optim.Adam, lr=settings.rate, fused=True)
     # as many epochs as will do, so that the recipe is the same if there are to be more steps
-    recipe = Recipe(optimiser, 10_000, settings.batch, shuffle=False)
+    products = torch.bfloat16 if settings.products == "bfloat16" else None
+    recipe = Recipe(optimiser, 10_000, settings.batch, shuffle=False, products=products)
     log = settings.folder / "steps.jsonl"
     with running(
         settings.folder / "net",
