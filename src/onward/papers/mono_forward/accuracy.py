@@ -32,6 +32,7 @@ CHOSEN: dict[str, dict[str, int]] = {
     "mnist": {"bp": 1, "mf": 2, "fa": 1, "dfa": 1},
     "fashion-mnist": {"bp": 2, "mf": 1, "fa": 1, "dfa": 1},
     "cifar-10": {"bp": 1, "mf": 2, "fa": 0, "dfa": 0},
+    "cnn-cifar-10": {"bp": 1, "mf": 1},
 }
 SEEDS: dict[str, dict[str, int]] = {
     "mnist": {"bp": 5, "mf": 5, "fa": 5, "dfa": 5},
