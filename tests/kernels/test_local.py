@@ -51,6 +51,13 @@ CASES: dict[str, tuple[tuple[int, ...], Callable[[], tuple[nn.Module, nn.Module]
             nn.Sequential(nn.Flatten(), nn.Linear(72, 4)),
         ),
     ),
+    "average pooling to a single place": (
+        (2, 2, 2),
+        lambda: (
+            nn.Sequential(nn.Conv2d(2, 3, 3, padding=1), nn.ReLU(), nn.AvgPool2d(2)),
+            nn.Sequential(nn.Flatten(), nn.Linear(3, 4)),
+        ),
+    ),
     "average pooling that leaves a row over": (
         MAP,
         lambda: (

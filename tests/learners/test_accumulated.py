@@ -56,7 +56,7 @@ def test_what_is_kept_is_that_of_a_piece() -> None:
     assert pieces <= whole / 8 + gradients + 64  # the losses that are summed
 
 
-@pytest.mark.parametrize("pieces", [0, -1, 2.0, "2"])
-def test_a_batch_is_cut_into_a_whole_number_of_pieces(pieces: object) -> None:
+@pytest.mark.parametrize("pieces", [0, -1])
+def test_a_batch_is_cut_into_at_least_one_piece(pieces: int) -> None:
     with pytest.raises(ValueError, match="whole number of pieces, at least 1, got"):
-        Accumulated(learner(Backprop), pieces)  # type: ignore[arg-type]
+        Accumulated(learner(Backprop), pieces)

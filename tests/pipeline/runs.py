@@ -154,7 +154,7 @@ def apart(
     **options: bool,
 ) -> None:
     """The run by ranks, each of which tells what it has at the end."""
-    with pipeline.joined(patience=5) as ranks:
+    with pipeline.joined(patience=12) as ranks:
         made = LEARNERS[learner]()
         taught = _slow(made, slow) if slow else []
         data = lesson(learner, **options) if ranks.first else None
@@ -200,7 +200,7 @@ def _slow(learner: AbstractLearner, seconds: float) -> list[tuple[float, float]]
 
 def mistake(folder: Path, kind: str) -> None:
     """What a user may do wrong; the sentence is what it ends with."""
-    with pipeline.joined(patience=5) as ranks:
+    with pipeline.joined(patience=12) as ranks:
         learner, data, partition, recipe = LEARNERS["mlp"](), lesson("mlp"), None, RECIPES["adam"]
         options: dict[str, Any] = {}
         match kind:
@@ -234,7 +234,7 @@ def mistake(folder: Path, kind: str) -> None:
 
 def diverges(folder: Path, sizes: list[int]) -> None:
     """A run whose weights overflow."""
-    with pipeline.joined(patience=5) as ranks:
+    with pipeline.joined(patience=12) as ranks:
         recipe = Recipe(partial(torch.optim.SGD, lr=1e30), 5, batch=16)
         learner = LEARNERS["mlp"]()
         for _ in pipeline.fit(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import torch
 from jaxtyping import Float
@@ -34,6 +35,7 @@ class Stage:
     back: Back
 
 
+@cache
 def linear() -> Stage:
     """`z = x W^T + c`; `dW = dz^T x`, `dc = sum_b dz`, `dx = dz W`, over all axes but the last. Own tensors: `W` (`o i`) and, if there is one, `c`."""
 
@@ -49,6 +51,7 @@ def linear() -> Stage:
     return Stage(run, back)
 
 
+@cache
 def convolution(stride: Sequence[int], padding: Sequence[int], dilation: Sequence[int], groups: int) -> Stage:
     """A convolution: `dW` correlates its input with `dz`. Own tensors: the kernels and, if there is one, the bias."""
     settings = (list(stride), list(padding), list(dilation), False, [0, 0], groups)
@@ -90,6 +93,7 @@ def _relu_over_back(dy: Tensor, kept: Kept, own: Sequence[Tensor], wanted: bool)
 relu_over = Stage(_relu_over, _relu_over_back)  # writes over its input and its blame, where nobody else reads them
 
 
+@cache
 def average_pooling(window: int) -> Stage:
     """Means over windows of a map that do not overlap; blame spreads evenly over its window."""
 
@@ -102,6 +106,7 @@ def average_pooling(window: int) -> Stage:
     return Stage(run, back)
 
 
+@cache
 def max_pooling(window: int) -> Stage:
     """Maxima over windows of a map that do not overlap; blame goes to the winner."""
 
@@ -130,7 +135,8 @@ flatten = Stage(_flatten, _unflatten)
 
 def _spread(y: Float[Tensor, "b c h w"], window: int) -> Float[Tensor, "b c hh ww"]:
     b, c, h, w = y.shape
-    return y[:, :, :, None, :, None].expand(b, c, h, window, w, window).reshape(b, c, h * window, w * window)
+    spread = y[:, :, :, None, :, None].expand(b, c, h, window, w, window).reshape(b, c, h * window, w * window)
+    return spread.contiguous()  # of a map of one place it would be a view, whose numbers share one place
 
 
 def _to_size(x: Float[Tensor, "b c h w"], size: Sequence[int]) -> Float[Tensor, "b c hh ww"]:
