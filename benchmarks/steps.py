@@ -29,6 +29,8 @@ from onward.learners.backprop import Backprop
 from onward.learners.mono_forward import MonoForward
 from onward.nets.builders import cnn, mlp
 from onward.nets.layered import LayeredNet
+from onward.pipeline.measuring import measured
+from onward.pipeline.partition import balanced
 from onward.pipeline.threads import fit_in_threads
 from onward.training.allocator import keep_freed_memory
 from onward.training.data import Dataset, Split
@@ -121,11 +123,12 @@ def _stepped(learner: MonoForward, x: Tensor, y: Tensor, recipe: Recipe) -> Call
 
 def _in_threads(learner: MonoForward, x: Tensor, y: Tensor, recipe: Recipe, threads: int) -> Callable[[int], None]:
     """An epoch of a data set of so many views of one batch; it is fed as data are, and all of it counts."""
+    partition = balanced(measured(learner, recipe, x, y), threads)
 
     def run(count: int) -> None:
         many = Split(x.expand(count, *x.shape).reshape(-1, *x.shape[1:]), y.repeat(count))
         data = Dataset("noise", many, many)
-        for _ in fit_in_threads(learner, data, recipe, generator=torch.Generator(), threads=threads):
+        for _ in fit_in_threads(learner, data, recipe, generator=torch.Generator(), partition=partition):
             pass
 
     return run

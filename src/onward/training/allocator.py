@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ctypes
 
-MOST_MAPS, TRIM_ABOVE = -4, -1  # M_MMAP_MAX and M_TRIM_THRESHOLD of glibc's malloc.h
+MOST_MAPS, TRIM_ABOVE, MOST_ARENAS = -4, -1, -8  # M_MMAP_MAX, M_TRIM_THRESHOLD and M_ARENA_MAX of glibc's malloc.h
 NEVER = 2**31 - 1
 
 
@@ -18,6 +18,7 @@ def keep_freed_memory() -> bool:
     """
     try:
         library = ctypes.CDLL(None)
-        return bool(library.mallopt(MOST_MAPS, 0)) and bool(library.mallopt(TRIM_ABOVE, NEVER))
+        settings = ((MOST_MAPS, 0), (TRIM_ABOVE, NEVER), (MOST_ARENAS, 1))  # threads share what is kept
+        return all(library.mallopt(name, value) for name, value in settings)
     except (OSError, AttributeError, TypeError):
         return False
