@@ -33,9 +33,9 @@ from torch import nn
 from onward.experiments.result import environment
 from onward.files import atomic
 from onward.learners.mono_forward import MonoForward
+from onward.meters.process import peak_resident, resident
 from onward.nets import draw
 from onward.offload import Blueprint, disk, opened, perceptron, running
-from onward.offload.memory import peak_resident, resident
 from onward.training.data import Lesson, Split
 from onward.training.fit import Recipe
 from onward.training.metrics import accuracy

@@ -11,8 +11,8 @@ from pathlib import Path
 import torch
 
 from onward.learners.mono_forward import MonoForward
+from onward.meters.process import peak_resident
 from onward.offload import Blueprint, create, opened, perceptron, running
-from onward.offload.memory import peak_resident
 from onward.training.data import Lesson, Split
 from onward.training.fit import Recipe
 from tests.offload.made import ADAM, LEARNERS, STEPS, lesson, seeded

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from onward.offload import create, memory, opened, train
+from onward.offload import create, opened, train
 from onward.training.fit import fit
 from tests.offload.made import LEARNERS, lesson, same, seeded
 from tests.offload.processes import KIND, plan, recipe
@@ -71,14 +71,3 @@ def test_memory_of_inference_does_not_grow_with_depth(tmp_path: Path) -> None:
 def test_memory_does_not_grow_with_depth_at_larger_blocks_either(tmp_path: Path, task: str) -> None:
     width = 2000
     assert abs(slope(tmp_path, task, 4, 20, width)) < 0.02 * 4 * width**2
-
-
-def test_the_resident_set_is_what_the_system_tells(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    assert memory.peak_resident() >= sum(memory.resident().values()) * 0.9 > 50e6
-    (tmp_path / "status").write_text("VmHWM:\t  12 kB\nRssAnon: 3 kB\nRssFile:\t4 kB\nRssShmem: 5 kB\n")
-    monkeypatch.setattr(memory, "STATUS", tmp_path / "status")
-    assert memory.peak_resident() == 12 * 1024
-    assert memory.resident() == {"anonymous": 3072, "mapped": 4096, "shared": 5120}
-    monkeypatch.setattr(memory, "STATUS", tmp_path / "none")
-    with pytest.raises(ValueError, match="does not tell its memory"):
-        memory.peak_resident()

@@ -5,13 +5,13 @@ import sys
 
 KEEPS = """
 import torch
-from onward.meters.process import resident_bytes
+from onward.meters.process import resident
 from onward.training.allocator import keep_freed_memory
 
 def after(size):
     tensor = torch.ones(size)
     del tensor
-    return resident_bytes()["anonymous"]
+    return resident()["anonymous"]
 
 before = after(1)
 given_back = after(64_000_000) - before

@@ -5,32 +5,29 @@ Unlike the other meters these include the interpreter, libraries, and what alloc
 
 from __future__ import annotations
 
-from contextlib import suppress
 from pathlib import Path
 
 import torch
 
 STATUS = Path("/proc/self/status")
-CLEAR = Path("/proc/self/clear_refs")
 
 
-def resident_bytes() -> dict[str, int]:
-    """Give the resident set now, by what backs it: `anonymous`, `mapped` (files, libraries too), `shared`, and its `peak`.
+def peak_resident() -> int:
+    """Give the peak resident set since the process began, in bytes: anonymous, shared and mapped pages (`VmHWM` of Linux).
 
     Raises:
-        OSError: a system that does not tell (only Linux does).
+        ValueError: the system does not tell.
     """
-    names = {"RssAnon": "anonymous", "RssFile": "mapped", "RssShmem": "shared", "VmHWM": "peak"}
-    lines = dict(line.split(":", 1) for line in STATUS.read_text().splitlines() if ":" in line)
-    return {word: 1024 * int(lines[name].split()[0]) for name, word in names.items()}
+    return _of("VmHWM")
 
 
-def restart_peak() -> None:
-    """Let the peak of the resident set begin anew, where the system allows it; and that of an accelerator."""
-    with suppress(OSError):
-        CLEAR.write_text("5")
-    if torch.cuda.is_available():
-        torch.cuda.reset_peak_memory_stats()
+def resident() -> dict[str, int]:
+    """Give the resident set now, in bytes, by kind of page: `anonymous`, `mapped` files, `shared` memory.
+
+    Raises:
+        ValueError: the system does not tell.
+    """
+    return {name: _of(key) for name, key in (("anonymous", "RssAnon"), ("mapped", "RssFile"), ("shared", "RssShmem"))}
 
 
 def allocator_peak(device: torch.device) -> int:
@@ -40,5 +37,16 @@ def allocator_peak(device: torch.device) -> int:
         ValueError: a device without such an allocator.
     """
     if device.type != "cuda":
-        raise ValueError(f"only an accelerator's allocator keeps its peak, got {device}; use resident_bytes()")
+        raise ValueError(f"only an accelerator's allocator keeps its peak, got {device}; use peak_resident()")
     return torch.cuda.max_memory_allocated(device)
+
+
+def _of(key: str) -> int:
+    try:
+        lines = STATUS.read_text().splitlines()
+    except OSError:
+        lines = []
+    for line in lines:
+        if line.startswith(f"{key}:"):
+            return int(line.split()[1]) * 1024
+    raise ValueError(f"this system does not tell its memory: {STATUS} has no {key}")

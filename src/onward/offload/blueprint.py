@@ -19,7 +19,7 @@ from onward.nets.draw import Draw
 from onward.nets.layered import LayeredNet, generator_of, head_of
 from onward.nets.projections import Projection, Shape
 from onward.offload import hollow
-from onward.offload.memory import give_back
+from onward.training.allocator import give_back
 
 Visit = Callable[[int, dict[str, Tensor]], None]
 

@@ -20,9 +20,9 @@ from onward.learners.base import AbstractLearner, Credit
 from onward.learners.local import LocalRule
 from onward.nets.modes import evaluating
 from onward.offload import hollow, optimiser_state
-from onward.offload.memory import give_back
 from onward.offload.optimiser_state import Watched
 from onward.offload.stream import Stream
+from onward.training.allocator import give_back
 from onward.training.fit import TrainingFailed
 
 RULE = "rule."
