@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
+BENCH  := build/bench
 
 .PHONY: demo test check soak bench report clean
 
@@ -21,10 +22,10 @@ check: $(READY)         ## the checks that run no test
 soak: $(READY)          ## the long tests: reduced runs of the papers' tables, many random graphs
 	HYPOTHESIS_PROFILE=soak $(BIN)/pytest -m "slow or not slow"
 
-bench: $(READY)         ## engines and steps of blocks beside backpropagation, each in one run; best on an idle machine
+bench: $(READY)         ## engines, and steps and ranks of blocks beside backpropagation, measured anew; best on an idle machine
 	$(BIN)/python benchmarks/engines.py
-	$(BIN)/python benchmarks/steps.py --threads 1
-	$(BIN)/python benchmarks/steps.py --threads 2
+	rm -rf $(BENCH)
+	for name in speed ranks; do $(BIN)/onward run $$name --results $(BENCH) && $(BIN)/onward report $$name --results $(BENCH) --to $(BENCH) || exit 1; done
 
 report: $(READY)        ## run what is missing of the experiments, then rewrite docs/results
 	$(BIN)/onward run all

@@ -26,6 +26,8 @@ from onward.nets.projections import Projection
 from onward.nets.readouts import Readout, last
 from onward.nets.staged import staged, tied
 
+RECOMPILED = 256  # shapes of blocks and batches that are compiled before torch gives up
+
 
 class MonoForward(AbstractLearner):
     """Blocks that each learn from their own scores: one parcel a block, during the forward pass.
@@ -66,6 +68,7 @@ class MonoForward(AbstractLearner):
         self.readout = readouts.checked(readout, self.loss)
         self.projections = projected.early_projections(net, projection)
         self.learning = frozenset(range(len(net.blocks)))
+        self._closed_form = local.closed_form
 
     def __setattr__(self, name: str, value: Any) -> None:
         """Refuse blocks to learn that there are not: `ValueError`."""
@@ -108,9 +111,21 @@ class MonoForward(AbstractLearner):
                     partial(run, module), projection, list(named.values()), x, lesson.y, self.loss, lesson.importance
                 )
             else:
-                found = local.closed_form(first, second, x, lesson.y, self.loss, lesson.importance)
+                found = self._closed_form(first, second, x, lesson.y, self.loss, lesson.importance)
         activity, value, gradients = found
         return activity, Credit(value, dict(zip(named, gradients, strict=True)))
+
+    def compile(self, **options: Any) -> None:
+        """Let `torch.compile` fuse what each block computes while it learns, from the next batch on; weights stay the same tensors.
+
+        It holds for blocks with a closed form, and every shape of block and batch is compiled once, which takes seconds; predicting
+        and blocks that learn by autograd stay as they are. Results equal those before but for rounding.
+
+        Args:
+            options: of `torch.compile`, as `backend` or `mode`.
+        """
+        given: dict[str, Any] = {"dynamic": False, "isolate_recompiles": True, "recompile_limit": RECOMPILED, **options}
+        self._closed_form = torch.compile(local.closed_form, **given)
 
     def parts(self, block: int) -> dict[str, nn.Module]:
         """Give a block and its projection, by the prefix of their names."""

@@ -131,6 +131,26 @@ def draw_arms(
     return figure_of(axes)
 
 
+def draw_timeline(series: Mapping[str, Sequence[float]], *, x: str = "milliseconds", axes: Axes | None = None) -> Figure:
+    """Draw when each block of a net is done, first block at the top, one colour a series.
+
+    Args:
+        series: for each name, one time a block.
+        x: label of the axis of time.
+        axes: where to draw; left out, a new figure.
+    """
+    blocks = max(len(times) for times in series.values())
+    axes = axes_or_new(axes, (7.2, 1.2 + 0.32 * blocks))
+    for k, (colour, (name, times)) in enumerate(zip(CLASSES, series.items(), strict=False)):
+        places = [block + 0.2 * (k - (len(series) - 1) / 2) for block in range(1, len(times) + 1)]
+        axes.hlines(places, 0, times, color=colour, alpha=0.35, lw=2)
+        axes.plot(times, places, "o", ms=5, color=colour, label=name)
+    axes.set(xlabel=x, ylabel="block", xlim=(0, None), ylim=(blocks + 0.6, 0.4), yticks=range(1, blocks + 1))
+    _plain(axes)
+    _legend_below(axes)
+    return figure_of(axes)
+
+
 def draw_transparency(transparency: Transparency, axes: Axes | None = None, *, title: str = "") -> Figure:
     """Draw what every block of a net predicts on its own: the accuracy or, of predicted values, the loss.
 

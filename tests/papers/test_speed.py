@@ -1,0 +1,108 @@
+"""The benchmark of steps: what it measures is what it says, and its verdicts follow the numbers."""
+
+from functools import partial
+from typing import Any
+
+import pytest
+import torch
+
+from onward.experiments.result import Result
+from onward.learners.backprop import Backprop
+from onward.learners.backprop_by_block import BackpropByBlock
+from onward.learners.mono_forward import MonoForward
+from onward.nets.builders import mlp
+from onward.papers.mono_forward import speed
+from onward.papers.mono_forward.speed_trials import FUSED, Turns, measure_delays, measure_epochs, measure_steps, updates
+from onward.training.steps import GradientSteps
+
+SMALL = partial(mlp, 5, (8, 8), 3, bias=False)
+
+
+@pytest.fixture(autouse=True)
+def _eager() -> Any:
+    with torch.compiler.set_stance("force_eager"):
+        yield
+
+
+def _result(**seconds: float) -> Result:
+    history = {way: [value, value] for way, value in seconds.items()}
+    metrics = {"steps": 50, **{f"{rule}_{of}": 100 for rule in ("Backprop", "MonoForward") for of in ("products", "peak")}}
+    return Result("x", 100, [100], "", {}, metrics, history, 1.0, {"processor": "a machine"}, "")
+
+
+def test_all_ways_of_a_step_are_timed_for_every_turn() -> None:
+    (found,) = measure_steps(
+        [1], lambda _: None, net=SMALL, batch=4, threads=1, products=None, turns=Turns(2, 0.01), parallel=True
+    )
+    assert set(found.history) == set(speed.WAYS)
+    assert all(len(times) == 2 and min(times) > 0 for times in found.history.values())
+    # Multiply-adds of weights: forward and blame on weights by both, blame passed on by BP alone; projections by MF twice, and back.
+    assert found.metrics["Backprop_products"] == 4 * (2 * (40 + 64 + 24) + 64 + 24)
+    assert found.metrics["MonoForward_products"] == 4 * (2 * (40 + 64) + 3 * (24 + 24))
+
+
+def test_a_turn_is_cut_where_steps_are_slow_but_has_one() -> None:
+    (found,) = measure_steps(
+        [1], lambda _: None, net=SMALL, batch=4, threads=1, products=None, turns=Turns(1, 0.0), parallel=False
+    )
+    assert found.metrics["steps"] == 1
+    assert "mf_parallel" not in found.history
+
+
+def test_an_epoch_learns_from_all_examples_by_every_way() -> None:
+    (found,) = measure_epochs([1], lambda _: None, net=SMALL, examples=10, batch=4, threads=1, rounds=2)
+    assert set(found.history) == set(speed.WAYS) - {"mf_parallel"}
+    assert all(len(times) == 2 for times in found.history.values())
+
+
+def test_threads_are_given_back() -> None:
+    before = torch.get_num_threads()
+    measure_delays([1], lambda _: None, net=SMALL, batch=4, threads=before + 1, steps=1)
+    assert torch.get_num_threads() == before
+
+
+@pytest.mark.parametrize(("rule", "order"), [(MonoForward, [0, 1, 2]), (BackpropByBlock, [2, 1, 0]), (Backprop, [0, 0, 0])])
+def test_blocks_are_updated_in_the_order_of_the_rule(rule: Any, order: list[int]) -> None:
+    learner = rule(mlp(5, (8, 8, 8), 3, generator=torch.Generator().manual_seed(1)))
+    x, y = torch.randn(4, 5), torch.tensor([0, 1, 2, 0])
+    times = updates(learner, GradientSteps(learner, FUSED, None, ()), x, y)
+    assert [sorted(set(times)).index(one) for one in times] == order
+
+
+def test_ratios_are_those_of_turns_side_by_side() -> None:
+    assert speed.ratio([1.0, 4.0, 9.0], [1.0, 2.0, 3.0]) == (2.0, 1.0, 3.0)
+
+
+def test_verdicts_follow_the_numbers() -> None:
+    case = speed.Case("net", SMALL, 4, 2, printed=2.0, wanted=1.2)
+    fast = _result(bp_first=3.0, bp_fused=1.5, bp_compiled=1.6, mf=1.0, mf_compiled=1.1, mf_parallel=0.5)
+    goal, paper, parallel = speed.verdicts([(case, fast)])
+    assert "reached in every turn, 1.50" in goal
+    assert "2.00 is not reached against the best BP (1.50" in paper
+    assert "reached against BP as first written (3.00" in paper
+    assert "Arithmetic allows 1.00" in paper
+    assert "Reached: net, 2 (3.00" in parallel
+    slow = _result(bp_first=1.0, bp_fused=1.1, bp_compiled=1.05, mf=1.0, mf_compiled=1.1, mf_parallel=1.0)
+    goal, paper, parallel = speed.verdicts([(case, slow)])
+    assert "**not reached**, 1.05" in goal
+    assert "Reached: nowhere. Not reached: net, 2 (1.05" in parallel
+
+
+def test_every_case_has_a_name_of_its_own() -> None:
+    names = [one.name for one in speed.ARTEFACT.experiments]
+    assert len(set(names)) == len(names)
+    assert all(name == name.lower() and " " not in name and "," not in name for name in names)
+
+
+def test_the_page_shows_the_times_of_every_way() -> None:
+    case = speed.CASES[0]
+    results: dict[str, list[Result]] = {one.name: [] for one in speed.ARTEFACT.experiments}
+    assert speed.render(results) == []
+    results[case.experiment.name] = [_result(bp_first=3.0, bp_fused=1.5, bp_compiled=1.6, mf=1.0, mf_compiled=1.1)]
+    epoch, delays = next(iter(speed.EPOCHS.values())), speed.DELAYS
+    results[epoch.name] = [_result(bp_first=3.0, bp_fused=1.5, bp_compiled=1.6, mf=1.0, mf_compiled=0.9)]
+    results[delays.name] = [_result(mf=1.0, bp=2.0, bp_by_block=3.0)]
+    times, ratios, epochs = [one for one in speed.render(results) if isinstance(one, speed.Table)]
+    assert times.rows[0][2:] == ["3000.0", "1500.0", "1600.0", "1000.0", "1100.0", ""]
+    assert ratios.rows[0][3:6] == ["1.50 (1.50 to 1.50)", "", "3.00 (3.00 to 3.00)"]
+    assert [row[1] for row in epochs.rows if "(" in row[1]] == ["BP, fused Adam (the best)", "MF, compiled (the quicker)"]
