@@ -92,3 +92,26 @@ def test_random_edges_are_spread_over_the_block(generator: torch.Generator) -> N
     assert counts.sum() == 400 * 9
     assert counts.min() > 60
     assert counts.max() < 145
+
+
+@pytest.mark.parametrize("rewired", [0.0, 0.1, 1.0])
+def test_a_lattice_gives_every_neuron_eight_targets_one_input_and_one_output(rewired: float) -> None:
+    topology = graphs.lattice(4, (5, 6), 3, generator=torch.Generator().manual_seed(1), rewired=rewired)
+    inner = (topology.source >= 4) & (topology.target < 34)
+    feeds = topology.target[inner].reshape(30, 8)
+    assert (np.bincount(topology.source[inner], minlength=34)[4:] == 8).all()
+    assert all(len(set(row)) == 8 for row in feeds.tolist())
+    assert (np.bincount(topology.target[topology.source < 4], minlength=34)[4:] == 1).all()
+    assert np.bincount(topology.source[topology.target >= 34], minlength=34)[4:].tolist() == [1] * 30
+    sides = np.array([5, 6])
+    apart = np.abs(np.stack(np.divmod(feeds - 4, 6), -1) - np.stack(np.divmod(np.arange(30), 6), -1)[:, None])
+    far = (np.minimum(apart, sides - apart) > 1).any(-1).mean()
+    assert far == 0 if rewired == 0 else 0.03 < far / rewired < 1
+
+
+def test_a_lattice_that_is_none_is_refused() -> None:
+    generator = torch.Generator()
+    with pytest.raises(ValueError, match="both sides are at least 3, got 2 x 9"):
+        graphs.lattice(4, (2, 9), 3, generator=generator)
+    with pytest.raises(ValueError, match=r"between 0 and 1, got 1\.5"):
+        graphs.lattice(4, (3, 9), 3, generator=generator, rewired=1.5)

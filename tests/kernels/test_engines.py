@@ -247,7 +247,7 @@ def test_float32_agrees_with_float64_to_its_precision(engine: str) -> None:
     assert relative(found.double(), exact) < 1e-5
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("engine", ["influence", "factored"])  # the pattern of the sparse one follows from values
 def test_engine_stays_on_the_device_of_the_weights(engine: str) -> None:
     """The meta device holds shapes only: a tensor made on the CPU by mistake would be refused there."""
     net = MeshNet(graphs.mesh(3, 5, 2), 4, device="meta")

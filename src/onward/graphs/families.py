@@ -92,6 +92,59 @@ def random(
     return _topology(features, hidden, outputs, bias, pairs)
 
 
+def lattice(
+    features: int, sides: tuple[int, int], outputs: int, *, generator: torch.Generator, rewired: float = 0.0
+) -> Topology:
+    """A torus of hidden neurons, each fed by its eight neighbours and one input, each feeding one output; no bias.
+
+    With some edges rewired it is a small world (Watts and Strogatz, Nature 393, 1998): their targets are drawn anew from all
+    hidden neurons, so that a neuron still feeds eight.
+
+    Args:
+        features: number of inputs.
+        sides: rows and columns of hidden neurons, at least 3.
+        outputs: number of outputs.
+        generator: source of which input feeds a neuron, which output it feeds, and of the rewiring.
+        rewired: part of the edges between hidden neurons that are rewired, in [0, 1].
+
+    Raises:
+        ValueError: sides below 3, no inputs or outputs, or a part outside [0, 1].
+    """
+    _at_least_one(features=features, outputs=outputs)
+    rows, columns = sides
+    if min(sides) < 3:
+        raise ValueError(f"neighbours on a torus are eight only where both sides are at least 3, got {rows} x {columns}")
+    if not 0 <= rewired <= 1:
+        raise ValueError(f"the part of edges that are rewired must be between 0 and 1, got {rewired}")
+    hidden = rows * columns
+    there = np.arange(hidden)
+    row, column = there // columns, there % columns
+    steps = [(down, right) for down in (-1, 0, 1) for right in (-1, 0, 1) if (down, right) != (0, 0)]
+    feeds = np.stack([(row + down) % rows * columns + (column + right) % columns for down, right in steps], axis=1)
+    _rewire(feeds, rewired, generator)
+    first, last = features, features + hidden
+    drawn = [torch.randint(count, (hidden,), generator=generator).numpy() for count in (features, outputs)]
+    pairs = [
+        np.stack([drawn[0], first + there], axis=1),
+        np.stack([first + np.repeat(there, len(steps)), first + feeds.ravel()], axis=1),
+        np.stack([first + there, last + drawn[1]], axis=1),
+    ]
+    return _topology(features, hidden, outputs, bias=False, pairs=pairs)
+
+
+def _rewire(feeds: np.ndarray, part: float, generator: torch.Generator) -> None:
+    """Draw some targets anew, as often as it takes for no neuron to feed another twice."""
+    hidden = len(feeds)
+    chosen = torch.rand(feeds.shape, generator=generator, dtype=torch.float64).numpy() < part
+    while chosen.any():
+        feeds[chosen] = torch.randint(hidden, (int(chosen.sum()),), generator=generator).numpy()
+        order = np.argsort(feeds, axis=1, kind="stable")
+        ordered = np.take_along_axis(feeds, order, axis=1)
+        twice = np.zeros_like(chosen)
+        np.put_along_axis(twice, order[:, 1:], ordered[:, 1:] == ordered[:, :-1], axis=1)
+        chosen = twice
+
+
 def _topology(features: int, hidden: int, outputs: int, bias: bool, pairs: Iterable[np.ndarray]) -> Topology:
     inputs = features + bias
     from_bias = _all_pairs([features] if bias else [], range(inputs, inputs + hidden + outputs))

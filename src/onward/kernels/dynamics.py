@@ -9,13 +9,14 @@ t ticks; `*nets` are nets of one topology run side by side.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from onward.kernels.activations import Activation
+from onward.topology import Topology
 
 
 class Wiring(NamedTuple):
@@ -31,6 +32,12 @@ class Wiring(NamedTuple):
     def neurons(self) -> int:
         """Number of neurons."""
         return self.fixed + self.free
+
+
+def wiring_of(topology: Topology) -> Wiring:
+    """Give a topology as tensors."""
+    source, target = torch.tensor(topology.source), torch.tensor(topology.target - topology.fixed)
+    return Wiring(source, target, topology.fixed, topology.free, topology.outputs)
 
 
 class Tick(NamedTuple):
@@ -50,12 +57,15 @@ def matrix(weight: Float[Tensor, "*nets e"], wiring: Wiring) -> Float[Tensor, "*
 
 
 def run(
-    w: Float[Tensor, "*nets n f"],
+    w: Any,
     clamped: Float[Tensor, "t *nets b i"],
     initial: Float[Tensor, "*nets b f"],
     activation: Activation,
 ) -> Iterator[Tick]:
-    """Update the free neurons once for every entry of `clamped`, and give each tick as it happens."""
+    """Update the free neurons once for every entry of `clamped`, and give each tick as it happens.
+
+    `w` is what `matrix` gives, or anything else that what is read can be multiplied by (`sparse_weights`).
+    """
     activity = initial
     for inputs in clamped:
         reads = torch.cat([inputs, activity], dim=-1) if inputs.shape[-1] else activity

@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor
 
-from onward.kernels import dynamics, factored, influence
+from onward.kernels import dynamics, factored, influence, sparse
 from onward.kernels.activations import Activation
 from onward.kernels.dynamics import Wiring
 from onward.kernels.losses import Loss
@@ -22,17 +22,29 @@ from onward.naming import suggest
 
 
 class Engine(NamedTuple):
-    """A way to carry the derivative forward: how a tick moves it, and how the gradient and the Jacobian are read off."""
+    """A way to carry the derivative forward: the form in which it wants the weights, how a tick moves it, and how the gradient and
+    the Jacobian are read off.
+    """
 
     name: str
+    prepare: Callable[..., tuple[Any, Any]]
     step: Callable[..., Any]
     gradient: Callable[..., Tensor]
     jacobian: Callable[..., Tensor]
 
 
-INFLUENCE = Engine("influence", influence.step, influence.gradient, influence.jacobian)
-FACTORED = Engine("factored", factored.step, factored.gradient, factored.jacobian)
-ENGINES = {engine.name: engine for engine in (INFLUENCE, FACTORED)}
+def _dense(
+    weight: Float[Tensor, "*nets e"], wiring: Wiring, ticks: int, initial: Tensor, activation: Activation
+) -> tuple[Tensor, Tensor]:
+    """Give the matrix that drives the state, and its rows of the free neurons."""
+    w = dynamics.matrix(weight, wiring)
+    return w, w[..., wiring.fixed :, :]
+
+
+INFLUENCE = Engine("influence", _dense, influence.step, influence.gradient, influence.jacobian)
+FACTORED = Engine("factored", _dense, factored.step, factored.gradient, factored.jacobian)
+SPARSE = Engine("sparse", sparse.prepare, sparse.step, sparse.gradient, sparse.jacobian)
+ENGINES = {engine.name: engine for engine in (INFLUENCE, FACTORED, SPARSE)}
 
 
 def find(engine: Engine | str) -> Engine:
@@ -62,12 +74,11 @@ def propagate(
     engine: Engine,
 ) -> Iterator[Carried]:
     """Run the ticks once, the state and its derivative together; give every tick as it ends."""
-    w = dynamics.matrix(weight, wiring)
-    recurrent = w[..., wiring.fixed :, :]
+    w, prepared = engine.prepare(weight, wiring, len(clamped), initial, activation)
     carried = None
     for k, tick in enumerate(dynamics.run(w, clamped, initial, activation)):
         final = k == len(clamped) - 1
-        carried = engine.step(carried, tick.reads, activation.slope(tick.drive), recurrent, wiring, final=final)
+        carried = engine.step(carried, tick.reads, activation.slope(tick.drive), prepared, wiring, final=final)
         yield Carried(k, final, tick.activity[..., -wiring.outputs :], carried)
 
 

@@ -8,7 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from onward.kernels import pattern
+from onward.kernels.dynamics import wiring_of
 from onward.topology import Topology
+
+# The sparse engine against dense products: a FLOP of it takes so many times as long, and its many small operations as long as so many.
+SLOWER, STARTING = 16, 10**8
 
 
 @dataclass(frozen=True)
@@ -24,7 +29,7 @@ class Plan:
     """The cost of a gradient under each engine, under two formulations that are there for comparison, and the choice.
 
     Attributes:
-        engine: the engine with the fewer FLOPs.
+        engine: the engine with the fewest FLOPs; those of the sparse one count `SLOWER` times, and it starts with `STARTING`.
         costs: per engine.
         others: the published formulation (one N x N x N tensor an example), and backpropagation through the ticks.
     """
@@ -63,6 +68,20 @@ def plan(topology: Topology, ticks: int, batch: int, *, itemsize: int = 4) -> Pl
 
     published = Cost(2 * ticks * batch * n**2 * (n**2 + n), 2 * itemsize * batch * n**3)
     backprop = Cost(3 * run, itemsize * batch * ticks * (n + f))
-    costs = {"influence": influence, "factored": factored}
-    chosen = min(costs, key=lambda name: costs[name].flops)
+    sparse = _sparse(topology, ticks, batch, itemsize)
+    costs = {"influence": influence, "factored": factored, "sparse": sparse}
+    chosen = min(costs, key=lambda name: STARTING + SLOWER * costs[name].flops if name == "sparse" else costs[name].flops)
     return Plan(chosen, costs, {"as published (N x N x N)": published, "backprop through the ticks": backprop})
+
+
+def _sparse(topology: Topology, ticks: int, batch: int, itemsize: int) -> Cost:
+    """Count the sparse engine's own layout with its bytes; of large meshes from some neurons."""
+    found = pattern.count(wiring_of(topology), ticks)
+    run = 4 * ticks * batch * topology.edges  # the state, and the meeting of what was said and blamed
+    times = range(ticks - 2, 0, -1)
+    full = sum(many * (2 * products + entries) for many, (products, entries) in zip(times, found.hops, strict=True))
+    read = sum(2 * products + 3 * entries for products, entries in found.last)
+    states = ticks * batch * (topology.neurons + topology.free)
+    factors = batch * min(sum(entries for _, entries in found.hops), pattern.PRODUCTS)
+    layout = 8 * sum(products + entries for products, entries in (*found.hops, *found.last)) + 40 * topology.edges
+    return Cost(int(run + batch * (full + read)), int(itemsize * (states + factors) + layout))

@@ -7,12 +7,13 @@ earlier ticks by the influence engine, and nothing is differentiated backwards b
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from onward.kernels import curvature, forward_only, losses
+from onward.kernels import curvature, forward_only, losses, sparse
 from onward.kernels.curvature import Quadratic
 from onward.kernels.forward_only import Engine
 from onward.kernels.losses import Loss
@@ -32,12 +33,13 @@ class ForwardOnly(AbstractLearner):
         Args:
             net: the mesh.
             loss: read at the last tick, or at every tick if made so by `every_tick`.
-            engine: "influence" or "factored", which compute the same numbers; left out, the plan's choice for each batch.
+            engine: "influence", "factored" or "sparse", which compute the same numbers; left out, the plan's choice for each batch.
         """
         super().__init__()
         self.net = net
         self.loss = losses.find(loss)
         self.engine = None if engine is None else forward_only.find(engine)
+        self._layout = sparse.Layout()
         self._planned: dict[tuple[int, int], Engine] = {}
 
     def credit(
@@ -87,9 +89,10 @@ class ForwardOnly(AbstractLearner):
         )
 
     def _engine(self, ticks: int, batch: int) -> Engine:
-        if self.engine is not None:
-            return self.engine
         key = (ticks, batch)
-        if key not in self._planned:
+        if self.engine is None and key not in self._planned:
             self._planned[key] = forward_only.find(plan(self.net.topology, ticks, batch).engine)
-        return self._planned[key]
+        engine = self._planned[key] if self.engine is None else self.engine
+        if engine is forward_only.SPARSE:
+            return engine._replace(prepare=partial(sparse.prepare, layout=self._layout))
+        return engine

@@ -17,8 +17,12 @@ from torch import Tensor, nn
 from onward.kernels import activations, dynamics, reach
 from onward.kernels.activations import Activation
 from onward.kernels.dynamics import Wiring
+from onward.kernels.sparse_weights import Ends, SparseWeights, ends
 from onward.nets import initialise
 from onward.topology import Topology
+
+LARGE = 2**22  # numbers in a dense matrix of weights, from which on a sparse one may take its place
+SPARSE = 0.05  # density up to which it does
 
 
 class MeshNet(nn.Module):
@@ -70,6 +74,7 @@ class MeshNet(nn.Module):
             raise ValueError(f"a mesh needs at least 1 tick, got {ticks}")
         reach.check_outputs(topology, ticks)
         self._long_enough = {ticks}  # numbers of ticks after which an input has reached every output
+        self._ends: Ends | None = None  # made when it is first needed
         self.topology = topology
         self.ticks = ticks
         self.hidden = activations.find(hidden)
@@ -121,6 +126,15 @@ class MeshNet(nn.Module):
     def nets(self) -> tuple[int, ...]:
         """The leading axis of a stack, as a shape: `()` for one net."""
         return tuple(self.weight.shape[:-1])
+
+    def read_by(self) -> Tensor | SparseWeights:
+        """Give what the state is multiplied by at every tick: a dense matrix, or a sparse one where that would be large and mostly zeros."""
+        topology = self.topology
+        if self.nets or topology.neurons * topology.free < LARGE or topology.density > SPARSE:
+            return dynamics.matrix(self.weight, self.wiring)
+        if self._ends is None or self._ends.source.device != self.source.device:
+            self._ends = ends(self.wiring)
+        return SparseWeights(self.weight, self._ends)
 
     @property
     def wiring(self) -> Wiring:
@@ -189,15 +203,13 @@ class MeshNet(nn.Module):
         The third axis has one entry more than there are ticks. Arguments and errors as in `drive`.
         """
         clamped, state = self.drive(x, initial)
-        w = dynamics.matrix(self.weight, self.wiring)
-        ticks = dynamics.run(w, clamped, state, self.activation)
+        ticks = dynamics.run(self.read_by(), clamped, state, self.activation)
         return torch.stack([state, *(tick.activity for tick in ticks)], dim=-2)
 
     def forward(self, x: Float[Tensor, "..."], initial: Float[Tensor, "..."] | None = None) -> Float[Tensor, "*nets b o"]:
         """Run the mesh; give the activity of the outputs after the last tick. Arguments and errors as in `drive`."""
         clamped, activity = self.drive(x, initial)
-        w = dynamics.matrix(self.weight, self.wiring)
-        for tick in dynamics.run(w, clamped, activity, self.activation):
+        for tick in dynamics.run(self.read_by(), clamped, activity, self.activation):
             activity = tick.activity
         return activity[..., -self.topology.outputs :]
 

@@ -1,0 +1,117 @@
+"""The weights of a mesh as a sparse matrix that the state is multiplied by, where a dense one would not fit or be mostly zeros.
+
+It stands where the dense matrix stands, `reads @ w`. Autograd goes through it (the rival, and the check): blame on the reads by the same
+matrix the other way round, blame on a weight as what its source said times the blame of its target.
+
+Axes: b batch, n neurons, f free neurons, e edges.
+"""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from onward.kernels.dynamics import Wiring
+
+EDGES = 500_000  # whose ends are brought together at a time
+
+
+class Rows(NamedTuple):
+    """The places of a sparse matrix whose values are weights of edges, row by row.
+
+    Attributes:
+        starts: where each row begins, and the end of the last.
+        columns: of each place.
+        edges: whose weight stands there.
+        width: number of columns.
+    """
+
+    starts: Int[Tensor, "rows_and_one"]
+    columns: Int[Tensor, " places"]
+    edges: Int[Tensor, " places"]
+    width: int
+
+
+@dataclass(frozen=True)
+class Ends:
+    """The edges of a mesh by the neuron that they enter and by the one that they leave."""
+
+    entering: Rows
+    leaving: Rows
+    source: Int[Tensor, " e"]
+    target: Int[Tensor, " e"]
+
+
+@dataclass(frozen=True)
+class SparseWeights:
+    """Weights between neurons and free neurons; `reads @ weights` is the drive.
+
+    Attributes:
+        weight: one an edge.
+        ends: where the edges go.
+    """
+
+    weight: Float[Tensor, " e"]
+    ends: Ends
+
+    def __rmatmul__(self, reads: Float[Tensor, "b n"]) -> Float[Tensor, "b f"]:
+        """Give the drive of the free neurons."""
+        if torch.is_grad_enabled() and (reads.requires_grad or self.weight.requires_grad):
+            return _Product.apply(reads, self.weight, self.ends)  # pyright: ignore[reportReturnType]
+        return (matrix(self.weight, self.ends.entering) @ reads.T).T
+
+
+def ends(wiring: Wiring) -> Ends:
+    """Sort the edges of a mesh, once for all steps."""
+    entering = rows(wiring.target, wiring.source, wiring.free, wiring.neurons)
+    leaving = rows(wiring.source, wiring.target, wiring.neurons, wiring.free)
+    return Ends(entering, leaving, wiring.source.int(), wiring.target.int())
+
+
+def rows(row: Int[Tensor, " e"], column: Int[Tensor, " e"], height: int, width: int) -> Rows:
+    """Give the places of edges, one each, in a matrix of some height and width."""
+    order = torch.argsort(column, stable=True)
+    order = order[torch.argsort(row[order], stable=True)]
+    starts = torch.cat([row.new_zeros(1), torch.bincount(row, minlength=height).cumsum(0)])
+    return Rows(starts.int(), column[order].int(), order.int(), width)
+
+
+def matrix(weight: Float[Tensor, " e"], rows: Rows) -> Tensor:
+    """Put weights in their places: a sparse matrix, row by row."""
+    values = weight.index_select(0, rows.edges)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Sparse CSR tensor support is in beta")
+        return torch.sparse_csr_tensor(
+            rows.starts, rows.columns, values, (rows.starts.numel() - 1, rows.width), check_invariants=False
+        )
+
+
+def meet(
+    said: Float[Tensor, "n k"], source: Int[Tensor, " e"], blame: Float[Tensor, "j k"], target: Int[Tensor, " e"]
+) -> Float[Tensor, " e"]:
+    """Give, for every edge, the sum over k of what its source said times the blame of its target."""
+    parts = zip(source.split(EDGES), target.split(EDGES), strict=True)
+    return torch.cat(
+        [torch.einsum("ek,ek->e", said.index_select(0, one), blame.index_select(0, other)) for one, other in parts]
+    )
+
+
+class _Product(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, reads: Tensor, weight: Tensor, ends: Ends) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
+        ctx.save_for_backward(reads, weight)
+        ctx.ends = ends
+        return (matrix(weight, ends.entering) @ reads.T).T
+
+    @staticmethod
+    def backward(ctx: Any, blame: Tensor) -> tuple[Tensor | None, Tensor | None, None]:  # pyright: ignore[reportIncompatibleMethodOverride]
+        reads, weight = ctx.saved_tensors
+        there = blame.T.contiguous()
+        below = (matrix(weight, ctx.ends.leaving) @ there).T if ctx.needs_input_grad[0] else None
+        own = meet(reads.T.contiguous(), ctx.ends.source, there, ctx.ends.target) if ctx.needs_input_grad[1] else None
+        return below, own, None
