@@ -8,6 +8,7 @@ is kept, and what lies between is run a second time on the way back.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -74,8 +75,8 @@ class BackpropByBlock(AbstractLearner):
         with torch.no_grad():
             scores = graphs[-1][1]
             value, error = self.loss.of_scores(scores, y, importance)
-            blame = error.to(scores.dtype)
-        del scores
+            blame = [error.to(scores.dtype)]
+        del scores, error
         for number in range(len(segments) - 1, -1, -1):
             for k in range(len(graphs) - 1, -1, -1):
                 name, module = segments[number][k]
@@ -118,16 +119,36 @@ def _again(segment: list[Step], x: Tensor, before: list[dict[str, Tensor]]) -> l
     return _forward(segment, x)
 
 
-def _back(name: str, module: nn.Module, graph: Reads, blame: Tensor, *, last: bool) -> tuple[Tensor, dict[str, Tensor]]:
-    """Give the blame of what a module read and the gradients of its parameters; the graph is freed."""
+class _Blame(torch.autograd.Function):
+    """Hands blame over to autograd, which frees it as soon as it is used; an argument would be held until the end."""
+
+    @staticmethod
+    def forward(ctx: Any, gives: Tensor, blame: list[Tensor]) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
+        ctx.blame = blame
+        return gives.new_zeros(())
+
+    @staticmethod
+    def backward(ctx: Any, _: Tensor) -> tuple[Tensor, None]:  # pyright: ignore[reportIncompatibleMethodOverride]
+        return ctx.blame.pop(), None
+
+
+def _back(
+    name: str, module: nn.Module, graph: Reads, blame: list[Tensor], *, last: bool
+) -> tuple[list[Tensor], dict[str, Tensor]]:
+    """Give the blame of what a module read and the gradients of its parameters; the graph is freed, and so is the blame, the only
+    entry of its list.
+    """
     reads, gives = graph
     named = module.named_parameters(prefix=name)
     own = {key: parameter for key, parameter in named if parameter.requires_grad}
     wanted = [*own.values(), *([] if last else [reads])]
     if not wanted:
         return blame, {}
-    found = list(torch.autograd.grad(gives, wanted, blame))
-    below = blame if last else found.pop()
+    with torch.enable_grad():
+        handed = _Blame.apply(gives, blame)
+    del gives, graph
+    found = list(torch.autograd.grad(handed, wanted))
+    below = [] if last else [found.pop()]
     return below, dict(zip(own, found, strict=True))
 
 

@@ -24,6 +24,7 @@ from onward.papers.mono_forward import (
     memory,
     plugging,
     prediction_cost,
+    ranks,
     speed,
     table_6,
 )
@@ -33,7 +34,8 @@ from onward.reports.artefact import Artefact
 
 MODULES = (
     numerical_test, table_1, iris, figures_4_and_5, animation, second_order, ticks, pruning, regression, cascades,
-    accuracy, blocks, causes, convergence, damage, early_exit, forward_forward, memory, plugging, prediction_cost, speed, table_6,
+    accuracy, blocks, causes, convergence, damage, early_exit, forward_forward, memory, plugging, prediction_cost, ranks, speed,
+    table_6,
 )  # fmt: skip
 ARTEFACTS = {module.ARTEFACT.name: module.ARTEFACT for module in MODULES}
 

@@ -84,7 +84,7 @@ def ways_to_learn(
         net: with a head; it may lie on `meta`.
         recipe: for its optimiser and the dtype of its products.
         batch: examples a step.
-        streamed: blocks in memory at once when Mono-Forward streams them from and to a disk.
+        streamed: blocks in memory at once when Mono-Forward streams them from and to a disk; a net of no more has no such way.
         device: where the rates are measured; left out, that of the net, or the CPU if it lies on `meta`.
 
     Raises:
@@ -106,7 +106,7 @@ def ways_to_learn(
         seconds = cost.products[-1] / rates[pieces if way == "bp-pieces" else batch] + numbers * each
         held = cost.held
         found.append(WayCost(TITLES[way], held.parameters, held.optimiser, cost.peak, cost.products[-1], seconds))
-    return [*found, _streamed(net, found[-1], streamed)]
+    return [*found, _streamed(net, found[-1], streamed)] if streamed < len(net.blocks) else found
 
 
 def _streamed(net: LayeredNet, whole: WayCost, blocks: int) -> WayCost:
@@ -116,7 +116,7 @@ def _streamed(net: LayeredNet, whole: WayCost, blocks: int) -> WayCost:
         bytes_of(one for part in learner.parts(k).values() for one in part.parameters()) for k in range(len(net.blocks))
     ]
     each = max(sizes) * (1 + whole.optimiser / whole.parameters)
-    kept = round(min(blocks, len(sizes)) * each)
+    kept = round(blocks * each)
     peak = whole.peak - whole.parameters - whole.optimiser + kept
     return WayCost(f"Mono-Forward, {blocks} blocks in memory, the others on disk", whole.parameters, whole.optimiser, peak, whole.products, whole.seconds)  # fmt: skip
 

@@ -27,7 +27,10 @@ STEPS = {
 ACCURACY = "test_accuracy"  # by the last block, for every rule
 
 # Which of its problem's rates the short runs of the two rules between chose; BP's and Mono-Forward's are those of the accuracy tables.
-CHOSEN: dict[str, dict[str, int]] = {}
+CHOSEN: dict[str, dict[str, int]] = {
+    "mnist": {"bp": 1, "ds": 1, "joint": 1, "mf": 2},
+    "cifar-10": {"bp": 1, "ds": 1, "joint": 2, "mf": 2},
+}
 TUNING = {(name, rule): tuning(problem, rule) for name, problem in PROBLEMS.items() for rule in ("ds", "joint")}
 CELLS = {
     (name, rule): accuracy.CELLS.get((name, rule)) or cell(PROBLEMS[name], rule, rates[rule], seeds=SEEDS)

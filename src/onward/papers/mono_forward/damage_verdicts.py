@@ -57,7 +57,10 @@ def only_the_damaged(ours: Sequence[Result], length: str) -> str:
         holds = f"is **undecided** for {unsure} of {len(CASES)} cases and holds for {len(groups[RECOVERED])}"
     else:
         holds = f"**holds** for all {len(CASES)} cases"
-    return f"*Only the damaged layer needs to be retrained* {holds}. {counted(groups)}."
+    return (
+        f"*Only the damaged layer needs to be retrained* {holds}. {counted(groups)}. Every case is judged by its own interval of 95 %, so of "
+        f"{len(CASES)} about one in twenty may be wrong."
+    )
 
 
 def later_too(ours: Sequence[Result], length: str) -> str:

@@ -1,0 +1,188 @@
+"""Several processes: two ranks over one, Mono-Forward beside BP by GPipe and 1F1B, and what 8 to 1024 ranks come to.
+
+The paper credits Mono-Forward with better parallelizability, and states neither devices nor whether layers ran in parallel. Here times are measured on two cores, one thread a rank, and the rest is derived
+from them by the formulas of `pipeline.scaling`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+
+from onward.experiments.result import Result
+from onward.experiments.spec import Experiment
+from onward.experiments.statistics import Mean, mean, values
+from onward.papers.mono_forward import ranks_many
+from onward.papers.mono_forward.ranks_case import Case
+from onward.papers.mono_forward.ranks_trials import SCHEDULES, WAYS, measure
+from onward.reports.artefact import Artefact, Element, Picture, Results, Table, Text
+
+MAIN = "8x1000-batch-1024"
+CASES = {
+    MAIN: Case((784,), (1000,) * 8, 1024),
+    "4x1000-batch-1024": Case((784,), (1000,) * 4, 1024, turns=2),
+    "3x2000-batch-1024": Case((3072,), (2000,) * 3, 1024, steps=7, turns=2),
+    "8x1000-batch-128": Case((784,), (1000,) * 8, 128, steps=16),
+    "cnn-batch-128": Case((3, 32, 32), (64, 128, 256, 512), 128, steps=7, turns=2),
+}
+TITLES = {
+    MAIN: "8 x 1000 on 784, batch 1024",
+    "4x1000-batch-1024": "4 x 1000 on 784, batch 1024",
+    "3x2000-batch-1024": "3 x 2000 on 3072, batch 1024",
+    "8x1000-batch-128": "8 x 1000 on 784, batch 128",
+    "cnn-batch-128": "convolutional net on 3 x 32 x 32, batch 128",
+}
+NAMES = {"gpipe": "GPipe", "1f1b": "1F1B"}
+WAY_NAMES = {
+    "mf_1": "Mono-Forward, 1 rank", "mf_2": "Mono-Forward, 2 ranks", "bp_1": "BP, 1 rank", "gpipe": "BP, GPipe", "1f1b": "BP, 1F1B",
+}  # fmt: skip
+TIMES, REACHED = 1.85, 0.95  # what is to be shown: of the main case, and of what the balance allows elsewhere
+EXPERIMENTS = {
+    name: Experiment(f"mf/ranks/{name}", partial(measure, case=case), seeds=3, together=1) for name, case in CASES.items()
+}
+
+
+def verdict(found: Mean, bound: float) -> str:
+    """Say whether a number is at least a bound, by its interval; where that holds the bound, by the mean, and that it is not decided."""
+    if not found.n:
+        return "not run"
+    word = "yes" if found.value >= bound else "**no**"
+    if found.n < 2:
+        return f"{word} (one run)"
+    decided = abs(found.value - bound) >= found.half
+    return word if decided else f"{word}, but the interval holds it"
+
+
+def render(results: Results) -> list[Element]:
+    """Show two ranks over one, all ways side by side, memory and bytes, and the derivation for many ranks."""
+    found = {name: results[one.name] for name, one in EXPERIMENTS.items()}
+    elements: list[Element] = [Text(PROTOCOL)]
+    if any(found.values()):
+        elements += [
+            _speedups(found),
+            _seconds(found),
+            _rivals(found),
+            _bytes(found),
+            _memory(found),
+            Text(conclusion(found)),
+        ]
+    if found[MAIN]:
+        measured = ranks_many.measured(found[MAIN], CASES[MAIN])
+        elements += [Text(ranks_many.ASSUMPTIONS), ranks_many.inputs(measured), *ranks_many.tables(measured)]
+        elements += [Picture(ranks_many.CAPTION, ranks_many.drawn(measured)), Text(ranks_many.conclusion(measured))]
+    return elements
+
+
+PROTOCOL = (
+    "Every rank is a process with one thread; in turns with one rank the other core is idle. Products in float32, fused Adam, made-up data. Ways take "
+    "turns within one run; times are medians over the turns, ratios are of turns that stood side by side, ± 95 % over the runs. **Steady state**: "
+    "the last rank of `pipeline.fit(..., ahead=1)` times its third epoch of four; the pipeline was filled in the first, and the rank before has the fourth "
+    "to do meanwhile. The balance allows the sum of the times of the blocks over those of the slowest rank, each block timed alone. BP on one rank is the faster "
+    "of eager and compiled, BP on two is `torch.distributed.pipelining` over gloo, eager, with the better of 4 and 8 micro-batches, cut so that "
+    "multiply-adds are balanced; its gradients are those of BP in one process."
+)
+
+
+def _rows(found: Mapping[str, Sequence[Result]], cells: Callable[[str, Sequence[Result]], list[str]]) -> list[list[str]]:
+    return [[TITLES[name], *cells(name, ours)] for name, ours in found.items() if ours]
+
+
+def _speedups(found: Mapping[str, Sequence[Result]]) -> Table:
+    def cells(name: str, ours: Sequence[Result]) -> list[str]:
+        cut = " + ".join(str(int(size)) for size in ours[0].history["partition"])
+        asked = f"{TIMES:g} times" if name == MAIN else f"{100 * REACHED:g} % of it"
+        speedup, allowed, reached = (mean(values(ours, f"mf_{what}")) for what in ("speedup", "allowed", "reached"))
+        said = verdict(speedup, TIMES) if name == MAIN else verdict(reached, REACHED)
+        return [cut, _plus_minus(speedup), _plus_minus(allowed), _plus_minus(reached, 100, 1), asked, said]
+
+    header = ["net", "blocks of the ranks", "2 ranks over 1", "the balance allows", "of that, %", "asked", "reached"]
+    return Table("Mono-Forward on 2 ranks in steady state over 1 rank.", header, _rows(found, cells))
+
+
+def _seconds(found: Mapping[str, Sequence[Result]]) -> Table:
+    def cells(name: str, ours: Sequence[Result]) -> list[str]:
+        return [_plus_minus(mean(values(ours, f"{way}_seconds")), 1000, 1) for way in WAYS]
+
+    return Table("Milliseconds a step.", ["net", *WAY_NAMES.values()], _rows(found, cells))
+
+
+def _rivals(found: Mapping[str, Sequence[Result]]) -> Table:
+    def cells(name: str, ours: Sequence[Result]) -> list[str]:
+        over = [_plus_minus(mean(values(ours, f"mf_over_{rival}"))) for rival in ("bp", *SCHEDULES)]
+        speedups = [_plus_minus(mean(values(ours, f"{rival}_speedup"))) for rival in SCHEDULES]
+        cut = " + ".join(str(int(size)) for size in ours[0].history["bp_partition"])
+        return [*over, cut, *speedups, _plus_minus(mean(values(ours, "bp_allowed")))]
+
+    header = [
+        "net", "Mono-Forward over BP, 1 rank", "over GPipe, 2 ranks", "over 1F1B, 2 ranks", "blocks of BP's ranks", "GPipe, 2 ranks over 1",
+        "1F1B, 2 ranks over 1", "BP's balance allows",
+    ]  # fmt: skip
+    return Table("How many times as fast.", header, _rows(found, cells))
+
+
+def _bytes(found: Mapping[str, Sequence[Result]]) -> Table:
+    def cells(name: str, ours: Sequence[Result]) -> list[str]:
+        forth, both = (mean(values(ours, f"{way}_bytes")).value for way in ("mf", "bp"))
+        wire = mean(values(ours, "wire_seconds_a_byte"))
+        return [f"{forth / 1e6:.3f}", f"{both / 1e6:.3f}", f"{forth / both:.3f}", f"{1e-9 / wire.value:.2f}"]
+
+    header = ["net", "Mono-Forward, MB", "BP, MB", "of BP's", "wire, GB a second"]
+    caption = "Bytes from rank to rank a step: activities, labels, losses and headers forth; of BP activities forth and gradients back."
+    return Table(caption, header, _rows(found, cells))
+
+
+def _memory(found: Mapping[str, Sequence[Result]]) -> Table:
+    def cells(name: str, ours: Sequence[Result]) -> list[str]:
+        def taken(way: str, rank: int) -> str:
+            own = mean([one.metrics[f"{way}_peak_{rank}"] - one.metrics[f"{way}_before_{rank}"] for one in ours])
+            return f"{own.value / 1e6:.0f}"
+
+        return [" / ".join(taken(way, rank) for rank in range(ranks)) for way, (_, ranks) in WAYS.items()]
+
+    caption = (
+        "Peak of the resident set of each rank above what the process had before there was a net, MB. Rank 0 holds the data too. Freed memory is kept by the "
+        "process, as it is where times are taken, and each rank makes the whole net once."
+    )
+    return Table(caption, ["net", *WAY_NAMES.values()], _rows(found, cells))
+
+
+def conclusion(found: Mapping[str, Sequence[Result]]) -> str:
+    """Say whether what was to be shown is shown, and where Mono-Forward stands to BP on two ranks."""
+    told = []
+    main = found[MAIN]
+    if main:
+        speedup = mean(values(main, "mf_speedup"))
+        told.append(
+            f"On {TITLES[MAIN]}, 2 ranks are {_plus_minus(speedup)} times as fast as 1, at least {TIMES:g} asked: {verdict(speedup, TIMES)}."
+        )
+    short = [
+        TITLES[name]
+        for name, ours in found.items()
+        if ours and name != MAIN and mean(values(ours, "mf_reached")).value < REACHED
+    ]
+    others = sum(bool(ours) for name, ours in found.items() if name != MAIN)
+    if others:
+        missed = f"; less in {', '.join(short)}" if short else ""
+        told.append(
+            f"{100 * REACHED:g} % of what the balance allows are reached in {others - len(short)} of {others} other cases{missed}."
+        )
+    for rival in SCHEDULES:
+        over = [mean(values(ours, f"mf_over_{rival}")).value for ours in found.values() if ours]
+        told.append(
+            f"On 2 ranks Mono-Forward takes {min(over):.2f} to {max(over):.2f} times as many steps a second as BP by {NAMES[rival]}."
+        )
+    return " ".join(told)
+
+
+def _plus_minus(found: Mean, factor: float = 1.0, digits: int = 2) -> str:
+    spread = f" ± {factor * found.half:.{digits}f}" if found.n > 1 else ""
+    return f"{factor * found.value:.{digits}f}{spread}"
+
+
+ARTEFACT = Artefact(
+    "ranks",
+    "Blocks on several processes: two ranks over one, beside BP by GPipe and 1F1B, and 8 to 1024 ranks",
+    "Mono-Forward, its claim of better parallelizability, for which it states no devices",
+    tuple(EXPERIMENTS.values()),
+    render,
+)
