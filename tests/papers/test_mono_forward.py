@@ -95,14 +95,20 @@ def test_validation_chooses_between_the_two_readings_not_the_test_part() -> None
 def test_longer_training_is_taken_where_validation_likes_it() -> None:
     base = {"validation_accuracy": 0.9, "epochs": 20}
     short = results("test_accuracy_last", [0.90, 0.91, 0.92], **base)
+    short = [replace(one, metrics={**one.metrics, "test_accuracy_total": 0.86}) for one in short]
     long = results("test_accuracy_last", [0.80, 0.81, 0.82], **{**base, "validation_accuracy": 0.95, "epochs": 60})
+    long = [replace(one, metrics={**one.metrics, "test_accuracy_total": one.metrics["test_accuracy_last"]}) for one in long]
     bp = results("test_accuracy", [0.85, 0.861, 0.87], **base)
     (sentence,) = accuracy.readings(
         {("mnist", "mf"): short, ("mnist", "bp"): bp}, {("mnist", "mf"): long, ("mnist", "bp"): bp}
     )
     assert "+4.97" in sentence
     assert "(Mono-Forward 60, BP 20)" in sentence
-    assert "-5.03" in sentence
+    assert sentence.count("-5.03") == 2
+    assert "by its last block" in sentence
+    assert "not told apart from BP (-0.03 ± 2.48 points) by the sum of blocks; with" in sentence
+    only_short = accuracy.readings({("mnist", "mf"): short, ("mnist", "bp"): bp}, {})
+    assert "3 times the passes: not run" in only_short[0]
 
 
 @pytest.mark.parametrize("module", [accuracy, causes, convergence, forward_forward, memory, prediction_cost, table_6])
@@ -234,3 +240,12 @@ def test_a_crossing_lies_between_the_batches_whose_slopes_change_places() -> Non
     assert memory.crossing(made, "mf", "bp", "adam", (10, 20, 30)) == pytest.approx(25)
     assert memory.crossing(made, "mf", "bp", "adam", (10, 20)) == float("inf")
     assert memory.crossing(made, "mf", "bp", "adam", (30,)) is None
+
+
+def test_validation_chooses_how_long_one_pass_is_trained() -> None:
+    found = {
+        ("one-pass-ff", passes): results("test_accuracy", [0.9, 0.91], validation_accuracy=validation)
+        for passes, validation in ((4, 0.5), (12, 0.95), (40, 0.9))
+    }
+    assert "Of 4, 12, 40 passes validation chooses 12" in forward_forward.overtrained(found)
+    assert forward_forward.overtrained({("one-pass-ff", 40): found["one-pass-ff", 40]}) == ""

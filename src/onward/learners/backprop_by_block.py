@@ -80,7 +80,7 @@ class BackpropByBlock(AbstractLearner):
         for number in range(len(segments) - 1, -1, -1):
             for k in range(len(graphs) - 1, -1, -1):
                 name, module = segments[number][k]
-                blame, gradients = _back(name, module, graphs.pop(), blame, last=not (number or k))
+                blame, gradients = _back(name, module, graphs, blame, last=not (number or k))
                 if gradients:
                     yield Credit(value, gradients)
                 del gradients
@@ -133,12 +133,12 @@ class _Blame(torch.autograd.Function):
 
 
 def _back(
-    name: str, module: nn.Module, graph: Reads, blame: list[Tensor], *, last: bool
+    name: str, module: nn.Module, graphs: list[Reads], blame: list[Tensor], *, last: bool
 ) -> tuple[list[Tensor], dict[str, Tensor]]:
-    """Give the blame of what a module read and the gradients of its parameters; the graph is freed, and so is the blame, the only
-    entry of its list.
+    """Give the blame of what a module read and the gradients of its parameters. The last graph is taken and freed, and so is the
+    blame, the only entry of its list.
     """
-    reads, gives = graph
+    reads, gives = graphs.pop()
     named = module.named_parameters(prefix=name)
     own = {key: parameter for key, parameter in named if parameter.requires_grad}
     wanted = [*own.values(), *([] if last else [reads])]
@@ -146,7 +146,7 @@ def _back(
         return blame, {}
     with torch.enable_grad():
         handed = _Blame.apply(gives, blame)
-    del gives, graph
+    del gives
     found = list(torch.autograd.grad(handed, wanted))
     below = [] if last else [found.pop()]
     return below, dict(zip(own, found, strict=True))
