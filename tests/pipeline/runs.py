@@ -81,6 +81,7 @@ LEARNERS: dict[str, Callable[[], AbstractLearner]] = {
     "mixer": lambda: MonoForward(mixer(IMAGE, 3, width=8, depth=3, token_hidden=4, channel_hidden=6, generator=seeded(3))),
     "total": lambda: MonoForward(perceptron(), readout=total),
     "frozen": frozen,
+    "deep": lambda: MonoForward(mlp(6, (4,) * 140, 3, generator=seeded(3))),
     "numbers": regression,
     "ff": forward_forward,
     "ff peers": partial(forward_forward, peers=Peers(), apart=2),

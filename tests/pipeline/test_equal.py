@@ -18,6 +18,7 @@ RULES = {
     "mixer": [1, 3],
     "total": [1, 2, 1],
     "frozen": [1, 1, 2],
+    "deep": [138, 1, 1],
     "numbers": [2, 2],
     "ff": [2, 1, 1],
     "ff peers": [1, 3],

@@ -81,7 +81,7 @@ class Ways:
 
 def frame_bytes(block: Block, losses: int) -> int:
     """Give the bytes that `pipeline.fit` sends to the next rank for a batch: header, activity, labels, and losses of the blocks so far."""
-    return 8 * HEADER + _padded(block.activity) + _padded(LABEL * block.batch) + ALIGNMENT * losses
+    return 8 * HEADER + _padded(block.activity) + _padded(LABEL * block.batch) + _padded(NUMBER * losses)
 
 
 def mono_forward_seconds(block: Block, ways: Ways) -> float:

@@ -96,7 +96,7 @@ class Worker:
         return from_note(self.ranks.read(f"{self.prefix}/epoch/{number}"))
 
     def _step(self, frame: Frame) -> None:
-        x, y, importance, *losses = self._here(frame.tensors)
+        x, y, importance, *told = self._here(frame.tensors)
         assert x is not None and y is not None  # noqa: S101, PT018
         learner, rule = self.stage.learner, self.stage.rule
         learner.train()
@@ -107,12 +107,13 @@ class Worker:
                 lesson = rule.lesson(y, importance)
             x, own = self.stage.step(x, lesson)
         learner.eval()
-        losses = [*losses, *own]
+        losses = [*(one for before in told if before is not None for one in before), *own]
         self.number = frame.number
         if self.sender is not None:
-            self.sender.send(frame._replace(tensors=(x, y, importance, *losses)))
+            so_far = torch.stack(losses) if losses else None
+            self.sender.send(frame._replace(tensors=(x, y, importance, so_far)))
         else:
-            self.record.step([one for one in losses if one is not None], len(y))
+            self.record.step(losses, len(y))
         if frame.store:
             self._store()
 
