@@ -142,7 +142,7 @@ class MeshNet(nn.Module):
         return Wiring(self.source, self.target, self.topology.fixed, self.topology.free, self.topology.outputs)
 
     def drive(
-        self, x: Float[Tensor, "..."], initial: Float[Tensor, "..."] | None = None
+        self, x: Float[Tensor, "..."], initial: Float[Tensor, "..."] | None = None, *, goes_on: bool = False
     ) -> tuple[Float[Tensor, "t *nets b i"], Float[Tensor, "*nets b f"]]:
         """Lay data out for the kernels: the clamped inputs (with the bias) of every tick, and the first free state.
 
@@ -150,6 +150,7 @@ class MeshNet(nn.Module):
             x: a static input `*nets b i`, held for all ticks, or a sequence `*nets b t i`, one entry a tick.
             initial: the free neurons' activity before the first tick, `*nets b f`; zero if left out. Free inputs
                 (equation 3) start from the sum of the data and this.
+            goes_on: whether a sequence is a piece of a longer one, which need not be long enough for its outputs by itself.
 
         Raises:
             ValueError: shapes or dtypes that do not fit, an empty batch, or a sequence too short for its outputs. Values are
@@ -179,9 +180,9 @@ class MeshNet(nn.Module):
             clamped = x.expand(self.ticks, *x.shape)
         else:
             clamped = x.movedim(nets + 1, 0)
-            if len(clamped) not in self._long_enough:
-                if not len(clamped):
-                    raise ValueError("a sequence needs at least 1 tick, got 0")
+            if not len(clamped):
+                raise ValueError("a sequence needs at least 1 tick, got 0")
+            if not goes_on and len(clamped) not in self._long_enough:
                 reach.check_outputs(topology, len(clamped))
                 self._long_enough.add(len(clamped))
         if not topology.clamped:

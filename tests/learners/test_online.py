@@ -1,0 +1,169 @@
+"""Learning from streams: exact while the weights rest, constant in memory, and never vacuously so."""
+
+import pytest
+import torch
+from torch.testing import assert_close
+
+from onward import graphs
+from onward.kernels import losses
+from onward.learners.backprop import Backprop
+from onward.learners.forward_only import ForwardOnly
+from onward.learners.online import Online, Past
+from onward.nets.mesh import MeshNet
+
+TICKS = 9
+
+
+def _net(hidden: str = "tanh", seed: int = 1) -> MeshNet:
+    topology = graphs.random(3, 7, 2, 0.6, generator=torch.Generator().manual_seed(seed))
+    return MeshNet(topology, 3, hidden=hidden, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+def _stream(ticks: int = TICKS, seed: int = 2) -> tuple[torch.Tensor, torch.Tensor]:
+    drawn = torch.Generator().manual_seed(seed)
+    x = torch.randn(4, ticks, 3, generator=drawn, dtype=torch.float64)
+    return x, torch.randint(2, (4, ticks), generator=drawn)
+
+
+def _summed(learner: Online, x: torch.Tensor, y: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    found = [(credit.loss, credit.gradients["net.weight"]) for credit in learner.credit(x, y)]
+    return torch.stack([loss for loss, _ in found]).mean(), torch.stack([gradient for _, gradient in found]).mean(0)
+
+
+@pytest.mark.parametrize("hidden", ["tanh", "sigmoid"])
+def test_parcels_add_up_to_backpropagation_through_time(hidden: str) -> None:
+    net = _net(hidden)
+    x, y = _stream()
+    loss, gradient = _summed(Online(net), x, y)
+    (true,) = Backprop(net, losses.every_tick(losses.cross_entropy)).credit(x, y)
+    assert_close(loss, true.loss, rtol=1e-12, atol=0)
+    assert_close(gradient, true.gradients["net.weight"], rtol=1e-11, atol=1e-14)
+    # Not for want of a past: the last ticks alone give something else, and recurrent edges have a share.
+    (short,) = Backprop(net, losses.every_tick(losses.cross_entropy)).credit(x[:, -3:], y[:, -3:])
+    assert (short.gradients["net.weight"] - gradient).norm() > 0.1 * gradient.norm()
+    recurrent = torch.from_numpy(net.topology.blocks["hidden-hidden"].copy())
+    assert gradient[recurrent].norm() > 0.01 * gradient.norm()
+
+
+@pytest.mark.parametrize("pieces", [[9], [1] * 9, [2, 3, 4], [8, 1]])
+def test_a_stream_may_come_in_pieces(pieces: list[int]) -> None:
+    net = _net()
+    x, y = _stream()
+    whole, cut = Online(net), Online(net)
+    expected = list(whole.credit(x, y))
+    start, found = 0, []
+    for length in pieces:
+        part = slice(start, start + length)
+        found += cut.credit(x[:, part], y[:, part]) if length > 1 else cut.credit(x[:, start], y[:, start])
+        start += length
+    assert len(found) == TICKS
+    for one, other in zip(found, expected, strict=True):
+        assert_close(one, other, rtol=0, atol=0)
+
+
+def test_a_target_at_the_end_alone_is_that_of_the_last_tick() -> None:
+    net = _net()
+    x, y = _stream()
+    learner = Online(net)
+    learner.watch(x[:, :-1])
+    (found,) = learner.credit(x[:, -1], y[:, -1])
+    (true,) = ForwardOnly(net, engine="influence").credit(x, y[:, -1])
+    assert_close(found, true, rtol=1e-12, atol=1e-15)
+
+
+def test_weights_may_change_between_two_ticks() -> None:
+    """The next tick reads the new ones, and what was carried stays the derivative at the old ones."""
+    net = _net()
+    x, y = _stream(2)
+    learner = Online(net)
+    parcels = learner.credit(x, y)
+    next(parcels)
+    before = net.weight.detach().clone()
+    with torch.no_grad():
+        net.weight.add_(0.1)
+    second = next(parcels)
+    after = net.weight.detach().clone()
+
+    def loss(early: torch.Tensor, late: torch.Tensor) -> torch.Tensor:
+        w = [torch.zeros(net.topology.neurons, net.topology.free, dtype=torch.float64) for _ in range(2)]
+        w = [one.index_put((net.source, net.target), weight) for one, weight in zip(w, (early, late), strict=True)]
+        state = torch.zeros(4, net.topology.free, dtype=torch.float64)
+        for tick in range(2):
+            reads = torch.cat([x[:, tick], torch.ones(4, 1, dtype=torch.float64), state], dim=1)
+            state = net.activation.function(reads @ w[tick])
+        return torch.nn.functional.cross_entropy(state[:, -2:], y[:, 1])
+
+    both = torch.autograd.functional.jacobian(loss, (before, after))
+    assert_close(second.gradients["net.weight"], both[0] + both[1], rtol=1e-11, atol=1e-14)
+
+
+def _kept(learner: Online) -> Past:
+    assert learner.past is not None
+    return learner.past
+
+
+def test_bytes_do_not_grow_with_the_ticks() -> None:
+    learner = Online(_net())
+    x, y = _stream(200)
+    sizes = {_kept(learner).nbytes for _ in learner.credit(x, y)}
+    assert sizes == {8 * 4 * learner.net.topology.free * (1 + learner.net.topology.edges)}
+    assert not any(part.requires_grad or part.grad_fn for part in _kept(learner))
+
+
+def test_scores_look_ahead_and_leave_the_stream_where_it_is() -> None:
+    net = _net()
+    x, _ = _stream()
+    learner = Online(net)
+    learner.watch(x[:, :5])
+    assert_close(learner.scores(x[:, 5:]), net(x).detach(), rtol=1e-12, atol=1e-14)
+    assert_close(learner.watch(x[:, 5:]), net(x).detach(), rtol=1e-12, atol=1e-14)
+
+
+def test_in_evaluation_mode_nothing_is_kept() -> None:
+    learner = Online(_net()).eval()
+    x, y = _stream()
+    assert len(list(learner.credit(x, y))) == TICKS
+    assert learner.past is None
+
+
+def test_a_stream_begins_anew_after_a_reset() -> None:
+    learner = Online(_net())
+    x, y = _stream()
+    first = list(learner.credit(x, y))
+    with pytest.raises(ValueError, match="4 streams are under way, got 2; reset"):
+        next(learner.credit(x[:2], y[:2]))
+    learner.reset()
+    assert_close(list(learner.credit(x, y)), first, rtol=0, atol=0)
+
+
+def test_nets_side_by_side_read_streams_of_their_own() -> None:
+    nets = [_net(seed=1), _net(seed=1).with_weight(_net(seed=1).weight.detach() * 0.5)]
+    x, y = zip(*(_stream(seed=seed) for seed in (3, 4)), strict=True)
+    both = list(Online(MeshNet.stack(nets)).credit(torch.stack(x), torch.stack(y)))
+    for k in range(2):
+        for one, other in zip(both, Online(nets[k]).credit(x[k], y[k]), strict=True):
+            assert_close(one.gradients["net.weight"][k], other.gradients["net.weight"], rtol=1e-12, atol=1e-15)
+
+
+def test_what_is_no_stream_is_refused() -> None:
+    mask = torch.ones(5, 5).numpy()
+    free = MeshNet(graphs.from_mask(mask, [0, 1], [4], clamped=False), 3)
+    with pytest.raises(ValueError, match="takes its inputs once"):
+        Online(free)
+    learner = Online(_net())
+    with pytest.raises(ValueError, match="at least 1 tick, got 0"):
+        next(learner.credit(torch.zeros(4, 0, 3, dtype=torch.float64), torch.zeros(4, 0, dtype=torch.int64)))
+    with pytest.raises(ValueError, match="takes targets of shape 4"):
+        next(learner.credit(torch.zeros(4, 3, dtype=torch.float64), torch.zeros(3, dtype=torch.int64)))
+
+
+@pytest.mark.slow
+def test_a_hundred_thousand_ticks_take_no_more_than_a_hundred() -> None:
+    learner = Online(_net())
+    x, y = _stream(1000)
+    sizes = set()
+    for _ in range(100):
+        last = list(learner.credit(x, y))[-1]
+        sizes.add(_kept(learner).nbytes)
+        assert bool(last.gradients["net.weight"].isfinite().all())
+    assert len(sizes) == 1
