@@ -164,7 +164,7 @@ class Topology:
         dynamics = "" if self.clamped else ", inputs free (equation 3)"
         return (
             f"Topology: {self.neurons} neurons ({inputs}, {self.hidden} hidden, {_counted(self.outputs, 'output')}), "
-            f"{_counted(self.edges, 'edge')}, density {self.density:.2f}{dynamics}"
+            f"{_counted(self.edges, 'edge')}, density {self.density:.{'2f' if self.density >= 0.01 else '1g'}}{dynamics}"
         )
 
     def __repr__(self) -> str:

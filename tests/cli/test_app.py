@@ -43,6 +43,13 @@ def test_explain_of_the_papers_mnist_net(capsys: pytest.CaptureFixture[str]) -> 
     assert "206 MB" in out
 
 
+def test_explain_of_a_lattice_chooses_the_sparse_engine(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = call(capsys, "explain", "lattice:5-50x50-3@0.1", "--ticks", "4")
+    assert code == 0
+    assert "25000 edges, density 0.004" in " ".join(out.split())
+    assert re.search(r"sparse +[\d.]+ M +[\d.]+ MB +chosen", out)
+
+
 def test_explain_counts_what_no_machine_could_hold(capsys: pytest.CaptureFixture[str]) -> None:
     code, out, _ = call(capsys, "explain", "layered:4-8-8-3", "--batch", str(10**15))
     assert code == 0
@@ -82,6 +89,8 @@ def test_explain_draws(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> No
         (("explain", "mesh:2-five-2"), "expected sizes like 2-5-2.*got '2-five-2'"),
         (("explain", "mesh:2-5"), "three sizes, got '2-5'"),
         (("explain", "random:2-5-2"), "takes a density"),
+        (("explain", "lattice:2-5-2"), "a lattice is written like lattice:784-100x100-10"),
+        (("explain", "lattice:2-2x5-2"), "at least 3, got 2 x 5"),
         (("explain", "random:2-5-2@1.5"), "between 0 and 1, got 1.5"),
         (("explain", "nowhere.csv"), "no file nowhere.csv"),
         (("explain", "mesh"), "write it as mesh:SIZES"),

@@ -208,7 +208,7 @@ def explain(
     topology: Annotated[
         str,
         typer.Argument(
-            help="KIND:SIZES, as mesh:2-5-2, layered:784-100-10, cascade:2-7-1, recurrent:3-10-2 or random:32-50-10@0.15 "
+            help="KIND:SIZES, as mesh:2-5-2, layered:784-100-10, cascade:2-7-1, recurrent:3-10-2, random:32-50-10@0.15 or lattice:784-100x100-10@0.1 "
             "(features, hidden, outputs; a bias is added), or a file with an adjacency matrix or graph "
             "(.csv, .npy, .npz of SciPy, .graphml); or a layered net, mlp:784-1000-1000-10 or cnn:3x32x32-64-128-10."
         ),

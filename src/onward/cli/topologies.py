@@ -16,17 +16,19 @@ from onward.kernels.plan import Cost, plan
 from onward.naming import suggest
 from onward.topology import Topology
 
-KINDS = ("mesh", "layered", "cascade", "recurrent", "random")
+KINDS = ("mesh", "layered", "cascade", "recurrent", "random", "lattice")
 FILES = (".csv", ".npy", ".npz", ".graphml")
 SHOWN = 16  # outputs whose distances are listed one by one
 
 
 def parse(word: str, *, bias: bool, seed: int) -> Topology:
-    """Make the topology of a word like `mesh:2-5-2` or `random:32-50-10@0.15`."""
+    """Make the topology of a word like `mesh:2-5-2`, `random:32-50-10@0.15` or `lattice:784-100x100-10@0.1`."""
     kind, _, rest = word.partition(":")
     if kind not in KINDS:
         raise ValueError(f"unknown kind of topology {kind!r}, expected one of {', '.join(KINDS)}{suggest(kind, KINDS)}")
     sizes, _, density = rest.partition("@")
+    if kind == "lattice":
+        return _lattice(word, sizes, density, seed)
     try:
         features, *hidden, outputs = (int(size) for size in sizes.split("-"))
     except ValueError:
@@ -45,6 +47,20 @@ def parse(word: str, *, bias: bool, seed: int) -> Topology:
         return graphs.random(features, hidden[0], outputs, part, generator=torch.Generator().manual_seed(seed), bias=bias)
     family = {"mesh": graphs.mesh, "cascade": graphs.cascade, "recurrent": graphs.recurrent}[kind]
     return family(features, hidden[0], outputs, bias=bias)
+
+
+def _lattice(word: str, sizes: str, rewired: str, seed: int) -> Topology:
+    """Make a lattice, which has no bias; what follows the @ is the part of its edges that are rewired."""
+    try:
+        features, sides, outputs = sizes.split("-")
+        rows, columns = (int(side) for side in sides.split("x"))
+        given = int(features), (rows, columns), int(outputs)
+        part = float(rewired or 0)
+    except ValueError:
+        raise ValueError(
+            f"a lattice is written like lattice:784-100x100-10, or with a part of its edges rewired like lattice:784-100x100-10@0.1, got {word!r}"
+        ) from None
+    return graphs.lattice(*given, generator=torch.Generator().manual_seed(seed), rewired=part)
 
 
 def read(path: Path, inputs: str, outputs: str, bias: str, *, clamped: bool) -> Topology:

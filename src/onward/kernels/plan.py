@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from onward.kernels import pattern
 from onward.kernels.dynamics import wiring_of
+from onward.kernels.sparse_weights import mostly_zeros
 from onward.topology import Topology
 
 # The sparse engine against dense products: a FLOP of it takes so many times as long, and its many small operations as long as so many.
@@ -67,7 +68,8 @@ def plan(topology: Topology, ticks: int, batch: int, *, itemsize: int = 4) -> Pl
     factored = Cost(run + products + scalings + meeting, itemsize * batch * (held + ticks * n + f))
 
     published = Cost(2 * ticks * batch * n**2 * (n**2 + n), 2 * itemsize * batch * n**3)
-    backprop = Cost(3 * run, itemsize * batch * ticks * (n + f))
+    swept = 3 * 2 * ticks * batch * (e if mostly_zeros(topology) else n * f)
+    backprop = Cost(swept, itemsize * batch * ticks * (n + f))
     sparse = _sparse(topology, ticks, batch, itemsize)
     costs = {"influence": influence, "factored": factored, "sparse": sparse}
     chosen = min(costs, key=lambda name: STARTING + SLOWER * costs[name].flops if name == "sparse" else costs[name].flops)

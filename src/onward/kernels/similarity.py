@@ -1,7 +1,8 @@
 """Similarity matching: examples of one class should look alike to a block, those of two should not (Nøkland and Eidnes, 2019).
 
 The cosine similarities of all pairs of a batch are compared with those of their classes. A map is looked at by the deviation
-of each of its channels over space. Axes: b batch, n features, c channels, h w the map.
+of each of its channels over space. So are tokens, `b t c`, which the paper does not have: each is a place of a map. Axes: b batch,
+n features, c channels, h w the map, t tokens.
 """
 
 from __future__ import annotations
@@ -15,12 +16,12 @@ FLOOR = 1e-8  # added to lengths, so that an example without any deviation is si
 
 
 def features(activity: Float[Tensor, "b ..."]) -> Float[Tensor, "b n"]:
-    """Give what an activity is compared by: deviations of the channels of a map, or its numbers as they are.
+    """Give what an activity is compared by: deviations of the channels of a map or of tokens, or its numbers as they are.
 
-    Maps of one place, or of three channels or fewer, are too small for deviations and are taken as they are.
+    Those of one place, or of three channels or fewer, are too small for deviations and are taken as they are.
     """
     if _by_deviation(activity):
-        return activity.flatten(2).std(-1)
+        return _places(activity).std(-1)
     return activity.flatten(1)
 
 
@@ -28,10 +29,11 @@ def features_back(activity: Float[Tensor, "b ..."], blame: Float[Tensor, "b n"])
     """Map blame on the features to blame on the activity; channels without deviation are given none."""
     if not _by_deviation(activity):
         return blame.view(activity.shape)
-    places = activity.flatten(2)
+    places = _places(activity)
     centred, deviation = places - places.mean(-1, keepdim=True), places.std(-1, keepdim=True)
     slope = torch.where(deviation > 0, centred / ((places.shape[-1] - 1) * deviation), 0)
-    return (slope * blame.unsqueeze(-1)).view(activity.shape)
+    back = slope * blame.unsqueeze(-1)
+    return back.transpose(1, 2) if activity.ndim == 3 else back.view(activity.shape)
 
 
 def matrix(x: Float[Tensor, "b n"]) -> Float[Tensor, "b b"]:
@@ -68,8 +70,15 @@ def _directions(x: Float[Tensor, "b n"]) -> tuple[Float[Tensor, "b n"], Float[Te
     return centred / (lengths + FLOOR), lengths
 
 
+def _places(activity: Float[Tensor, "b ..."]) -> Float[Tensor, "b c places"]:
+    return activity.transpose(1, 2) if activity.ndim == 3 else activity.flatten(2)
+
+
 def _by_deviation(activity: Tensor) -> bool:
-    return activity.ndim == 4 and activity.shape[1] > 3 and activity.shape[2] * activity.shape[3] > 1
+    if activity.ndim not in (3, 4):
+        return False
+    _, channels, places = _places(activity).shape
+    return channels > 3 and places > 1
 
 
 __all__ = ["features", "features_back", "matching", "matrix", "of_classes"]

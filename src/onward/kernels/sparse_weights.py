@@ -17,8 +17,11 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from onward.kernels.dynamics import Wiring
+from onward.topology import Topology
 
 EDGES = 500_000  # whose ends are brought together at a time
+LARGE = 2**22  # numbers in a dense matrix of weights, from which on a sparse one may take its place
+DENSITY = 0.05  # up to which it does
 
 
 class Rows(NamedTuple):
@@ -64,6 +67,11 @@ class SparseWeights:
         if torch.is_grad_enabled() and (reads.requires_grad or self.weight.requires_grad):
             return _Product.apply(reads, self.weight, self.ends)  # pyright: ignore[reportReturnType]
         return (matrix(self.weight, self.ends.entering) @ reads.T).T
+
+
+def mostly_zeros(topology: Topology) -> bool:
+    """Tell whether a dense matrix of the weights would be large and mostly zeros, so that a sparse one is the better."""
+    return topology.neurons * topology.free >= LARGE and topology.density <= DENSITY
 
 
 def ends(wiring: Wiring) -> Ends:

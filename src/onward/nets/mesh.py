@@ -17,12 +17,9 @@ from torch import Tensor, nn
 from onward.kernels import activations, dynamics, reach
 from onward.kernels.activations import Activation
 from onward.kernels.dynamics import Wiring
-from onward.kernels.sparse_weights import Ends, SparseWeights, ends
+from onward.kernels.sparse_weights import Ends, SparseWeights, ends, mostly_zeros
 from onward.nets import initialise
 from onward.topology import Topology
-
-LARGE = 2**22  # numbers in a dense matrix of weights, from which on a sparse one may take its place
-SPARSE = 0.05  # density up to which it does
 
 
 class MeshNet(nn.Module):
@@ -129,8 +126,7 @@ class MeshNet(nn.Module):
 
     def read_by(self) -> Tensor | SparseWeights:
         """Give what the state is multiplied by at every tick: a dense matrix, or a sparse one where that would be large and mostly zeros."""
-        topology = self.topology
-        if self.nets or topology.neurons * topology.free < LARGE or topology.density > SPARSE:
+        if self.nets or not mostly_zeros(self.topology):
             return dynamics.matrix(self.weight, self.wiring)
         if self._ends is None or self._ends.source.device != self.source.device:
             self._ends = ends(self.wiring)
