@@ -26,6 +26,11 @@ def test_the_example_of_mono_forward_runs_and_learns(tmp_path: Path) -> None:
     assert len(re.findall(r"^\d+ \d", said, re.MULTILINE)) == 15
 
 
+def test_the_example_of_large_maps_says_how_much_smaller_a_pooled_projection_is(tmp_path: Path) -> None:
+    said = run(example("docs/rules/mono-forward.md", "## Projections of large maps"), tmp_path)
+    assert said.splitlines() == ["1310720 20480"]
+
+
 def test_the_example_of_keeping_runs(tmp_path: Path) -> None:
     run(example("docs/exports.md", "# Keeping it"), tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {"learner.onward", "net.onward", "weights.onward"}
@@ -36,6 +41,14 @@ def test_the_example_of_a_net_of_ones_own_says_what_came_of_it(tmp_path: Path) -
     command = [sys.executable, script, tmp_path / "own.png"]
     said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     assert said.count("block ") >= 3
+    chosen, best = (
+        re.search(r"block (\d) .*best block", said),
+        re.search(r"best of them, block (\d), has ([\d.]+) of", said),
+    )
+    assert chosen is not None
+    assert best is not None
+    assert best[1] == chosen[1]
+    assert float(best[2]) > 0.95
     left = re.search(r"left at block \[(\d+), (\d+), (\d+)\] accuracy ([\d.]+)", said)
     assert left is not None
     *counts, right = left.groups()

@@ -13,8 +13,11 @@ BEFORE = """
 from functools import partial
 import torch
 from torch import nn
+import numpy as np
 from onward import *
-from onward.blocks import block_by_block, early_exit, exit_curve, plugging, probes, transparency
+from onward import datasets, exports
+from onward.blocks import block_by_block, classes, early_exit, exit_curve, plugging, probes, transparency
+from onward.datasets.pictures import hold_out
 from onward.kernels.damage import zeroed
 from onward.nets.damage import damage
 x, y = torch.randn(6, 5), torch.tensor([0, 1, 0, 1, 0, 1])
@@ -30,6 +33,7 @@ BATCH_NORM = "batch normalisation in training mode needs at least 2 examples a b
 PROJECTION = "that draws from a `generator`, as linear, pooled, frozen or two_layer of onward.nets.projections, got "
 CLASSES = "rules that learn by goodness have a loss of their own and take a number of classes in its place, got 'mse'"
 WAY = "a way of damage is a function of onward.kernels.damage with its strength bound, as partial(zeroed, part=0.5), got "
+READOUT = "list of all blocks' scores to scores of the same shape, as last, total or mean of onward.nets.readouts, got "
 LAST_ONE = "list(fit({}, data, Recipe(torch.optim.SGD, 1, batch=5), generator=seeded))"
 
 MISTAKES = {
@@ -97,6 +101,43 @@ MISTAKES = {
     "transparency.judge_blocks(mf, data.validation)": "expected a Split of examples, as data.validation or data.test, got NoneType",
     "damage(net.blocks[0], 'zeroed', generator=seeded)": WAY + "'zeroed'",
     "damage(net.blocks[0], zeroed, generator=seeded)": WAY + "<function zeroed",
+    "hold_out(np.arange(60000) % 10, 0.1, 0)": "validation must be a whole number of training examples, got 0.1, which would be 6000 of the 60000",
+    "hold_out(np.arange(60000) % 10, '5', 0)": "validation must be a whole number of training examples, got '5'",
+    "hold_out(np.arange(60000) % 10, 5, -1)": "seed must be a whole number of at least 0, got -1",
+    "datasets.digits(-1)": "seed must be a whole number of at least 0, got -1",
+    "datasets.digits(0, validation='5')": "test and validation must be parts between 0 and 1, got 0.3 and '5'",
+    "exports.save(mf, 'x.onnx')": "only a MeshNet or LayeredNet can be exported, got MonoForward; its net is learner.net, cut to k blocks learner.truncate(k)",
+    "exports.save(bp, 'x.onnx')": "can be exported, got Backprop; its net is learner.net",
+    "exports.to_module(mf)": "can be exported, got MonoForward; its net is learner.net",
+    "exports.save(nn.Sequential(), 'x.onnx')": "got Sequential; LayeredNet.from_sequential(net, features=...) makes one of it",
+    "mf.scores(np.ones((2, 5)))": "the input must be a torch.Tensor, got ndarray; torch.as_tensor() makes one",
+    "early_exit.leave_early(mf, data.test, .5)": "the input must be a torch.Tensor, got Split; its x is one",
+    "early_exit.leave_early(mf, x, '0.5')": "the threshold must be a probability, or infinite for no early exit, got '0.5'",
+    "early_exit.leave_early(mf, x, 1.5)": "the threshold must be a probability, or infinite for no early exit, got 1.5",
+    "early_exit.leave_early(mf, x[:0], .5)": "the input must hold at least one example, got an empty batch",
+    "exit_curve.exit_curve(mf, data.test, .5)": "thresholds must be a sequence of probabilities, as (0.5, 0.9), got 0.5",
+    "exit_curve.exit_curve(mf, data.test, '.5')": "thresholds must be a sequence of probabilities, as (0.5, 0.9), got '.5'",
+    "mf.truncate(1.5)": "expected between 1 and 2 blocks, got 1.5",
+    "mf.truncate('1')": "expected between 1 and 2 blocks, got '1'",
+    "net.truncate(1.5, None)": "expected between 1 and 2 blocks, got 1.5",
+    "plugging.cut(mf, 1.5)": "expected between 1 and 2 blocks, got 1.5",
+    "plugging.cut(mf, '1')": "expected between 1 and 2 blocks, got '1'",
+    "plugging.with_classes(mf, 12.5)": "outputs must be a whole number of at least 1, got 12.5",
+    "plugging.add(mf, [nn.Linear(8, 8)])": "a block must be a nn.Module, as nn.Sequential(...) of several, got list",
+    "plugging.add(mf, nn.Linear(8, 8), at=1.0)": "a block can be added at 0 to 2, got 1.0",
+    "plugging.remove(mf, 0.0)": "the blocks of this net are 0 to 1, got 0.0",
+    "plugging.remove(MonoForward(mlp(5, (8, 7), 2)), 0)": "without block 0, block 1 cannot take an input of shape [5]",
+    "classes.accuracy_on(mf, data.test, '8')": "classes must be a sequence of class numbers, as (3, 4), got '8'",
+    "classes.accuracy_on(mf, data.test, 8)": "classes must be a sequence of class numbers, as (3, 4), got 8",
+    "LayeredNet.from_sequential(nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 2)), features='4')": "features must be a sequence of whole numbers, one for each axis, as (1, 28, 28), got '4'",
+    "LayeredNet.from_sequential(nn.Sequential(nn.LSTM(5, 4), nn.Linear(4, 2)), 5)": "block 0 must give a torch.Tensor, got tuple; wrap it in a module",
+    "LayeredNet.from_sequential(nn.Sequential(nn.LSTM(5, 4), nn.ReLU(), nn.Linear(4, 2)), 5)": "block 0 cannot take an input of shape [5]",
+    "LayeredNet([nn.LSTM(5, 4)], None, features=(5,))": "block 0 must give a torch.Tensor, got tuple; wrap it in a module",
+    "probes.linear_probes(net, 0)": "outputs must be a whole number of at least 1, got 0",
+    "MonoForward(net, readout=torch.sum)": READOUT + "<built-in method sum",
+    "Joint(net, readout=lambda scores: scores[0].sum())": READOUT + "<function",
+    "LocalSimilarity(net, readout=lambda scores: scores)": READOUT + "<function",
+    "MonoForward(net, readout='total')": READOUT + "'total'",
     **{
         LAST_ONE.format(f"{rule}(normalised)"): BATCH_NORM
         for rule in (

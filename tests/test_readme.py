@@ -38,10 +38,14 @@ def test_the_example_of_layers_learns_and_keeps_fewer_bytes() -> None:
     assert ours < theirs
 
 
-def test_the_example_of_blocks_runs() -> None:
-    code = re.search(r"```python\n(.*?)```", (ROOT / "docs/blocks.md").read_text(), re.DOTALL)
-    assert code is not None
-    done = subprocess.run([sys.executable, "-c", code[1]], capture_output=True, text=True, check=True)
+def test_the_examples_of_blocks_run(tmp_path: Path) -> None:
+    code = "\n".join(re.findall(r"```python\n(.*?)```", (ROOT / "docs/blocks.md").read_text(), re.DOTALL))
+    code = f"from onward.reports import figures\n{code}"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path)
+    again = re.search(r"trained again: ([\d.]+)", done.stdout)
+    assert again is not None
+    assert float(again[1]) > 0.9
+    assert {path.name for path in tmp_path.iterdir()} == {"blocks.png", "early-exit.png"}
     left = re.search(r"left at block \[(\d+), (\d+)\]", done.stdout)
     assert left is not None
     assert sum(map(int, left.groups())) == 540

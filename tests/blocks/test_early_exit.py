@@ -89,7 +89,7 @@ def test_costs_are_those_of_all_blocks_and_projections_so_far() -> None:
     assert exit_costs(MonoForward(cnn((2, 8, 8), 3, channels=(4, 5)))) == (first, first + 9 * 4 * 5 * 16 + 3 * 5 * 4)
 
 
-@pytest.mark.parametrize("threshold", [-0.1, float("nan")])
+@pytest.mark.parametrize("threshold", [-0.1, 1.5, float("nan")])
 def test_thresholds_that_are_none_are_refused(threshold: float) -> None:
     with pytest.raises(ValueError, match=f"the threshold must be a probability, .* got {threshold}"):
         leave_early(MonoForward(mlp(7, (9,), 3)), torch.ones(2, 7), threshold)

@@ -183,8 +183,10 @@ def test_what_does_not_fit_is_refused(generator: torch.Generator) -> None:
         add(learner, block, at=4)
     with pytest.raises(ValueError, match="cannot take an input of shape \\[7\\]"):
         add(learner, block, at=2)
-    with pytest.raises(ValueError, match="cannot take an input of shape \\[6\\]"):
+    with pytest.raises(ValueError, match="without block 1, block 2 cannot take an input of shape \\[6\\]"):
         remove(learner, 1)
+    with pytest.raises(ValueError, match="^block 3 cannot take an input of shape \\[8\\]"):
+        add(learner, nn.Linear(9, 9))
     with pytest.raises(ValueError, match="the blocks of this net are 0 to 2, got -1"):
         remove(learner, -1)
     with pytest.raises(ValueError, match="the blocks of this net are 0 to 2, got 3"):
@@ -193,6 +195,13 @@ def test_what_does_not_fit_is_refused(generator: torch.Generator) -> None:
         remove(cut(learner, 1), 0)
     with pytest.raises(ValueError, match="can only grow to more, got 4"):
         with_classes(learner, 4)
+
+
+def test_a_readout_of_ones_own_stays_with_nets_that_it_does_not_fit() -> None:
+    learner = MonoForward(mlp(5, (6, 6), 4), readout=lambda scores: scores[1])
+    x = torch.ones(2, 5)
+    assert torch.equal(learner.scores(x), learner.goodness(x)[1])
+    assert cut(learner, 1).readout is learner.readout
 
 
 def test_decay_of_weights_passes_over_blocks_that_rest() -> None:

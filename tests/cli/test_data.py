@@ -67,7 +67,18 @@ def test_several_are_fetched_and_none_if_one_is_unknown(
     assert "unknown data set 'minst'" in err
 
 
-def test_a_damaged_file_is_not_called_here(capsys: pytest.CaptureFixture[str], data: Path) -> None:
+def test_the_listing_says_that_it_has_read_nothing(capsys: pytest.CaptureFixture[str], data: Path) -> None:
+    made.write(data / "mnist", {**made.mnist_files(), made.IDX[2]: b"damaged"})
+    made.write(data / "fashion-mnist", dict([*made.mnist_files().items()][:2]))
+    _, out, _ = call(capsys, "data")
+    assert " unread " in row(out, "mnist")
+    assert " yes " in row(out, "wine")
+    assert " no " in row(out, "fashion-mnist")
+    assert "Fashion-MNIST is in " in " ".join(out.split())
+    assert "`onward data --fetch NAME` fetches one, or reads what is here to be sure" in out
+
+
+def test_fetching_a_damaged_file_is_one_sentence(capsys: pytest.CaptureFixture[str], data: Path) -> None:
     made.write(data / "mnist", {**made.mnist_files(), made.IDX[3]: b"damaged"})
     code, out, err = call(capsys, "data", "--fetch", "mnist")
     assert (code, out) == (2, "")

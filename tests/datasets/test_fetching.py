@@ -10,7 +10,7 @@ import pooch
 import pytest
 import rich.console
 
-from onward.datasets import DataUnavailable, catalogue, cifar100, fetching, mnist
+from onward.datasets import DataUnavailable, catalogue, cifar10, cifar100, fetching, mnist
 from onward.datasets.source import Remote
 from onward.datasets.sources import SOURCES
 from tests.datasets import made
@@ -197,8 +197,8 @@ def test_fetching_by_name_mends_a_damaged_cache(official: Host, cache: Path) -> 
 def test_fetching_by_name_reads_files_of_ones_own_and_leaves_them(official: Host, data: Path, cache: Path) -> None:
     made.write(data / "mnist", {**official.files, LAST: b"damaged"})
     words = (
-        f"own/mnist/{LAST} is damaged: .*; put a good copy into its place, or take it out of the folder that ONWARD_DATA names, "
-        "and `onward data --fetch mnist` fetches a good one"
+        f"own/mnist/{LAST} is damaged: .*; put a good copy into its place, or take the data set out of the folder that "
+        "ONWARD_DATA names, and `onward data --fetch mnist` fetches a good one"
     )
     for attempt in (lambda: catalogue.get("mnist"), lambda: mnist(0)):
         with pytest.raises(DataUnavailable, match=words) as caught:
@@ -206,9 +206,34 @@ def test_fetching_by_name_reads_files_of_ones_own_and_leaves_them(official: Host
         assert "\n" not in str(caught.value)
     assert (data / "mnist" / LAST).read_bytes() == b"damaged"
     assert official.asked == []
-    (data / "mnist" / LAST).unlink()
+    (data / "mnist").rename(data / "elsewhere")
     assert catalogue.get("mnist") == cache / "mnist"
     assert len(mnist(0, validation=10).train) == 30
+
+
+def test_a_part_of_a_data_set_of_ones_own_is_told_and_nothing_is_fetched(official: Host, data: Path) -> None:
+    files = dict(official.files)
+    del files[made.IDX[1]], files[LAST]
+    made.write(data / "MNIST" / "raw", files, packed=True)
+    made.write(data / "mnist", {made.IDX[0]: files[made.IDX[0]]})
+    for attempt in (lambda: mnist(0), lambda: catalogue.get("mnist")):
+        with pytest.raises(DataUnavailable) as caught:
+            attempt()
+        assert str(caught.value) == (
+            f"MNIST is in {data / 'MNIST' / 'raw'} only in part: {made.IDX[1]}, {LAST} not found; put what is missing there, or "
+            "take the rest out of the folder that ONWARD_DATA names, and `onward data --fetch mnist` fetches all"
+        )
+    assert official.asked == []
+    made.write(data, official.files)
+    assert len(mnist(0, validation=10).train) == 30, "it is whole elsewhere in the folder"
+
+
+def test_a_part_of_an_unpacked_archive_is_told(host: Host, data: Path) -> None:
+    made.write(data / "cifar-10-batches-bin", {"data_batch_1.bin": b"any"})
+    lacking = ", ".join([*(f"data_batch_{k}.bin" for k in range(2, 6)), "test_batch.bin"])
+    with pytest.raises(DataUnavailable, match=f"CIFAR-10 is in .*cifar-10-batches-bin only in part: {lacking} not found"):
+        cifar10(0)
+    assert host.asked == []
 
 
 def test_what_is_fetched_is_read_too(official: Host, cache: Path) -> None:

@@ -4,6 +4,8 @@ import gzip
 import pickle
 import struct
 from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -18,6 +20,7 @@ from tests.datasets import made
 IMAGES = np.arange(24, dtype=np.uint8).reshape(2, 3, 4)
 PICTURES, LABELS = made.pictures(3, (3, 32, 32), 10, 0)
 RECORDS = made.cifar_records(PICTURES, LABELS)
+MEMBERS = {"train.bin": b"one", "folder/test.bin": bytes(range(200))}
 PICKLE = made.python2_pickle(PICTURES, LABELS, "labels")
 
 
@@ -200,3 +203,30 @@ def test_an_array_with_too_few_bytes_is_refused() -> None:
 def test_whatever_a_packed_file_holds(data: bytes) -> None:
     read, said = attempt(lambda: reading.unpacked(data, "file"))
     assert said.startswith("file is damaged: it is no whole gzip file") if read is None else isinstance(read, bytes)
+
+
+def whole_or_damaged(data: bytes) -> None:
+    """Bytes that an archive may be give its members, or the one error."""
+    with TemporaryDirectory() as folder:
+        archive = Path(folder) / "archive"
+        archive.write_bytes(data)
+        got, said = attempt(lambda: list(reading.members(archive, lambda name: name.endswith(".bin"))))
+    assert "\n" not in said
+    assert "archive is damaged: " in said if got is None else all(type(content) is bytes for _, content in got)
+
+
+@pytest.mark.parametrize("packed", ["", "gz", "bz2", "xz"])
+def test_archives_are_read_however_they_are_packed(tmp_path: Path, packed: str) -> None:
+    (tmp_path / "archive").write_bytes(made.tar(MEMBERS, f"w:{packed}"))
+    assert dict(reading.members(tmp_path / "archive", lambda name: name.endswith(".bin"))) == MEMBERS
+
+
+@given(st.sampled_from(["", "gz", "bz2", "xz"]).flatmap(lambda packed: mutated(made.tar(MEMBERS, f"w:{packed}"), 600)))
+@example(made.tar(MEMBERS, "w:bz2")[:-2] + b"\0\0")  # a wrong check sum is an OSError of bz2
+def test_whatever_an_archive_holds(data: bytes) -> None:
+    whole_or_damaged(data)
+
+
+def test_an_archive_that_the_disk_cannot_give_is_not_called_damaged(tmp_path: Path) -> None:
+    with pytest.raises(IsADirectoryError):
+        list(reading.members(tmp_path, lambda name: True))

@@ -12,6 +12,8 @@ def drawn(*shape: int, seed: int = 0) -> Tensor:
 
 def as_published(x: Tensor) -> Tensor:
     """The similarity matrix of Nøkland and Eidnes' program, without its clamping of rounding errors."""
+    if x.ndim == 3:
+        x = x.transpose(1, 2).unsqueeze(-1)  # tokens are the places of a map
     if x.ndim == 4:
         x = x.flatten(2).std(2) if x.shape[1] > 3 and x.shape[2] > 1 else x.flatten(1)
     centred = x - x.mean(1, keepdim=True)
@@ -19,7 +21,7 @@ def as_published(x: Tensor) -> Tensor:
     return unit @ unit.T
 
 
-SHAPES = [(7, 5), (7, 6, 4, 3), (7, 3, 4, 4), (7, 6, 1, 1)]
+SHAPES = [(7, 5), (7, 6, 4, 3), (7, 3, 4, 4), (7, 6, 1, 1), (7, 5, 6), (7, 5, 3), (7, 1, 6)]
 LABELS = torch.tensor([0, 1, 2, 0, 1, 1, 0])
 
 

@@ -16,6 +16,7 @@ NETS = [
     lambda: mlp(7, (9, 8), 3),
     lambda: cnn((2, 9, 9), 3, channels=(4, 5), bias=True),
     lambda: vgg8b((3, 8, 8), 3, multiplier=1 / 32),
+    lambda: mixer((3, 8, 8), 3, width=6, depth=1),
 ]
 
 
@@ -97,6 +98,11 @@ def test_maps_are_convolutions_on_maps_and_of_no_bias() -> None:
     assert [tuple(one.shape) for one in learner.maps.parameters()] == [(4, 4, 3, 3), (5, 5, 3, 3)]
 
 
+def test_maps_are_linear_on_every_token() -> None:
+    learner = LocalSimilarity(mixer((3, 8, 8), 3, width=6, depth=1))
+    assert [tuple(one.shape) for one in learner.maps.parameters()] == [(6, 6), (6, 6)]
+
+
 def test_products_of_half_precision_give_nearly_the_same_credit_in_full() -> None:
     learner = LocalSimilarity(cnn((2, 9, 9), 3, channels=(4, 5)))
     x, y = batch(learner.net, torch.float32)
@@ -124,8 +130,14 @@ def test_weights_out_of_range_are_refused(weight: float) -> None:
         LocalSimilarity(mlp(3, (4,), 2), weight=weight)
 
 
+def deep() -> LayeredNet:
+    head = projections.linear((1, 3, 1, 2), 2, generator=torch.Generator())
+    block = torch.nn.Sequential(torch.nn.Linear(6, 6), torch.nn.Unflatten(1, (1, 3, 1, 2)))
+    return LayeredNet([block], head, features=(6,))
+
+
 def test_what_has_no_similarities_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"vectors and of maps, got an activity of shape \[4, 6\]"):
-        LocalSimilarity(mixer((3, 8, 8), 3, width=6, depth=1))
+    with pytest.raises(ValueError, match=r"vectors, tokens and maps, got an activity of shape \[1, 3, 1, 2\]"):
+        LocalSimilarity(deep())
     with pytest.raises(ValueError, match="'mean squared error' does not know"):
         LocalSimilarity(mlp(3, (4,), 2), losses.mean_squared_error)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from numbers import Integral
 
 import torch
 
@@ -16,11 +17,14 @@ def of_classes(split: Split, classes: Iterable[int]) -> Split:
     """Give the examples of some classes, in their order, with their class numbers as they are.
 
     Raises:
-        ValueError: targets that are not class numbers, or no example of these classes.
+        ValueError: targets or classes that are not class numbers, or no example of these classes.
     """
     if split.y.is_floating_point() or split.nets or split.y.ndim != 1:
         raise ValueError(f"expected class numbers of one net, got targets {tuple(split.y.shape)} of {split.y.dtype}")
-    wanted = sorted(set(classes))
+    chosen = list(classes) if isinstance(classes, Iterable) else None
+    if chosen is None or not all(isinstance(one, Integral) for one in chosen):
+        raise ValueError(f"classes must be a sequence of class numbers, as (3, 4), got {classes!r}")
+    wanted = sorted({int(one) for one in chosen})
     index = torch.isin(split.y, torch.tensor(wanted, dtype=split.y.dtype, device=split.y.device)).nonzero().squeeze(1)
     if not len(index):
         raise ValueError(f"there is no example of the classes {wanted}")

@@ -6,6 +6,7 @@ reach are not computed for it. Axes: b batch, o classes.
 
 from __future__ import annotations
 
+from numbers import Real
 from typing import NamedTuple
 
 import torch
@@ -42,13 +43,13 @@ def leave_early(learner: MonoForward, x: Float[Tensor, "b ..."], threshold: floa
             all reach the last, as with 1 but for examples whose probability rounds to 1.
 
     Raises:
-        ValueError: a learner of another rule or of predicted values, a threshold below 0 or NaN, or inputs that do not fit.
+        ValueError: a learner of another rule or of predicted values, a threshold that is neither a probability nor infinite, or inputs that do not fit.
     """
     check_taught(learner)
     if not learner.loss.classes:
         raise ValueError(f"only classes can be sure enough to leave early; {learner.loss.name} predicts values")
-    if not threshold >= 0:
-        raise ValueError(f"the threshold must be a probability, or infinite for no early exit, got {threshold}")
+    if not isinstance(threshold, Real) or not (0 <= threshold <= 1 or threshold == float("inf")):
+        raise ValueError(f"the threshold must be a probability, or infinite for no early exit, got {threshold!r}")
     learner.net.check(x)
     blocks = learner.net.blocks
     staying = torch.arange(len(x), device=x.device)

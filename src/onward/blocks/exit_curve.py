@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -55,6 +55,8 @@ def exit_curve(
         raise ValueError(f"early exit is measured on classes, but {learner.loss.name} has none")
     if repeats < 1 or batch < 1:
         raise ValueError(f"repeats and batch must be at least 1, got {repeats} and {batch}")
+    if not isinstance(thresholds, Iterable) or isinstance(thresholds, str):
+        raise ValueError(f"thresholds must be a sequence of probabilities, as (0.5, 0.9), got {thresholds!r}")
     costs = torch.tensor(exit_costs(learner), dtype=torch.float64)
     return [_point(learner, split, threshold, costs, batch, repeats) for threshold in thresholds]
 

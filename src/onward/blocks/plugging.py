@@ -8,6 +8,7 @@ counted from 0. All refuse a learner of another rule: `ValueError`.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from numbers import Integral
 
 import torch
 from torch import nn
@@ -16,7 +17,7 @@ from onward.blocks.taught import check_taught
 from onward.learners.mono_forward import MonoForward
 from onward.nets import projections
 from onward.nets.growing import grown
-from onward.nets.layered import LayeredNet
+from onward.nets.layered import LayeredNet, check_count, emitted
 from onward.nets.projections import Projection
 
 
@@ -27,8 +28,8 @@ def cut(learner: MonoForward, blocks: int) -> MonoForward:
         ValueError: not between 1 and the number of blocks.
     """
     check_taught(learner)
-    own = [learner.projection_of(k) for k in range(min(blocks, len(learner.net.blocks)))]
-    return _learner(learner.net.truncate(blocks, own[-1] if own else None), own, learner)
+    own = [learner.projection_of(k) for k in range(check_count(learner.net, blocks))]
+    return _learner(learner.net.truncate(blocks, own[-1]), own, learner)
 
 
 def add(
@@ -55,8 +56,8 @@ def add(
     """
     blocks, own = _parts(learner)
     number = len(blocks) if at is None else at
-    if not 0 <= number <= len(blocks):
-        raise ValueError(f"a block can be added at 0 to {len(blocks)}, got {number}")
+    if not isinstance(number, Integral) or number not in range(len(blocks) + 1):
+        raise ValueError(f"a block can be added at 0 to {len(blocks)}, got {number!r}")
     drawn = _projection(learner, blocks[:number], block, projection, generator)
     return _put_together(learner, [*blocks[:number], block, *blocks[number:]], [*own[:number], drawn, *own[number:]])
 
@@ -71,7 +72,9 @@ def remove(learner: MonoForward, block: int) -> MonoForward:
     _check(learner, block)
     if len(blocks) == 1:
         raise ValueError("the only block of a net cannot be removed")
-    return _put_together(learner, [*blocks[:block], *blocks[block + 1 :]], [*own[:block], *own[block + 1 :]])
+    kept = {f"without block {block}, block {k}": one for k, one in enumerate(blocks) if k != block}
+    emitted(kept, learner.net.shapes[0])
+    return _put_together(learner, list(kept.values()), [*own[:block], *own[block + 1 :]])
 
 
 def replace(
@@ -114,8 +117,8 @@ def _parts(learner: MonoForward) -> tuple[list[nn.Module], list[nn.Module]]:
 
 
 def _check(learner: MonoForward, block: int) -> None:
-    if not 0 <= block < len(learner.net.blocks):
-        raise ValueError(f"the blocks of this net are 0 to {len(learner.net.blocks) - 1}, got {block}")
+    if not isinstance(block, Integral) or block not in range(len(learner.net.blocks)):
+        raise ValueError(f"the blocks of this net are 0 to {len(learner.net.blocks) - 1}, got {block!r}")
 
 
 def _projection(
@@ -143,7 +146,8 @@ def _learner(net: LayeredNet, own: Sequence[nn.Module], like: MonoForward) -> Mo
 
     Blocks of the other that rest do so here too; if that would leave none, all learn.
     """
-    made = MonoForward(net, like.loss, readout=like.readout)
+    made = MonoForward(net, like.loss)
+    made.readout = like.readout  # one of a person's own may read other numbers of blocks than these
     made.projections = nn.ModuleList(own[:-1])
     resting = {id(block) for k, block in enumerate(like.net.blocks) if k not in like.learning}
     learning = frozenset(k for k, block in enumerate(net.blocks) if id(block) not in resting)

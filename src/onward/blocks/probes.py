@@ -11,7 +11,7 @@ import copy
 from onward.kernels import losses
 from onward.kernels.losses import Loss
 from onward.learners.mono_forward import MonoForward
-from onward.nets import projections
+from onward.nets import given, projections
 from onward.nets.layered import LayeredNet, check_layered
 from onward.nets.projections import Projection
 
@@ -32,13 +32,12 @@ def linear_probes(
         projection: what they are, each drawn from the generator of its block.
 
     Raises:
-        ValueError: no layered net, one without a head and no `outputs`, or an unknown loss.
+        ValueError: no layered net, one without a head and no `outputs`, fewer than 1, or an unknown loss.
     """
     check_layered(net)
     last = len(net.blocks) - 1
-    head = projections.checked(projection)(
-        net.shapes[-1], net.outputs if outputs is None else outputs, generator=net.generator(last)
-    )
+    outputs = net.outputs if outputs is None else given.whole("outputs", outputs)
+    head = projections.checked(projection)(net.shapes[-1], outputs, generator=net.generator(last))
     like = next(net.parameters())
     blocks = [copy.deepcopy(block).requires_grad_(False) for block in net.blocks]
     frozen = LayeredNet(blocks, head.to(like.device, like.dtype), features=net.shapes[0], seed=net.seed)

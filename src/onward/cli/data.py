@@ -13,10 +13,19 @@ from onward.datasets import catalogue
 def show(console: Console) -> None:
     """Print every data set with where it is, or how it would be got."""
     listed = catalogue.entries()
-    rows = [(entry.name, "yes" if entry.here else "no", entry.about, entry.place) for entry in listed]
+    rows = [(entry.name, _here(entry), entry.about, entry.place) for entry in listed]
     print_table(console, ("name", "here", "what", "where"), rows)
-    if not all(entry.here for entry in listed):
-        say(console, "`onward data --fetch NAME` fetches one; a folder with files of your own is named by ONWARD_DATA.")
+    if not all(entry.read for entry in listed):
+        say(
+            console,
+            "`onward data --fetch NAME` fetches one, or reads what is here to be sure; ONWARD_DATA names a folder of yours.",
+        )
+
+
+def _here(entry: catalogue.Entry) -> str:
+    if not entry.here:
+        return "no"
+    return "yes" if entry.read else "unread"
 
 
 def fetch(names: Sequence[str], console: Console) -> None:

@@ -29,13 +29,15 @@ class Entry:
         name: what it is fetched by.
         about: what it holds.
         place: where it is, in words; of one that is not here, how it is got and how large that is.
-        here: whether it can be used at once.
+        here: whether its files are; those that were fetched or put there are not read for the listing, so they may be damaged.
+        read: whether they are known to be good.
     """
 
     name: str
     about: str
     place: str
     here: bool
+    read: bool = False
 
 
 def entries() -> list[Entry]:
@@ -45,7 +47,7 @@ def entries() -> list[Entry]:
         DataUnavailable: ONWARD_DATA names no folder.
     """
     own_folder()
-    brought = [Entry(name, about, "comes with scikit-learn", here=True) for name, about in BROUGHT_ALONG.items()]
+    brought = [Entry(name, about, "comes with scikit-learn", here=True, read=True) for name, about in BROUGHT_ALONG.items()]
     return [_entry(source) for source in SOURCES.values()] + brought
 
 

@@ -6,12 +6,14 @@ bytes. Axis letters: n pictures, c channels, h height, w width.
 
 from __future__ import annotations
 
+from numbers import Integral, Real
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from jaxtyping import Float, Int64, Integer, UInt8
 
+from onward.nets import given
 from onward.training.data import Dataset, Split
 
 BLOCK = 1024  # pictures that are looked at together, so that copies stay small
@@ -60,8 +62,13 @@ def hold_out(
     What does not come out even goes to the classes of the largest remainders, to the lower number first.
 
     Raises:
-        ValueError: a count below 0, or not below the number of examples.
+        ValueError: a count that is no whole number, below 0, or not below the number of examples; a seed below 0.
     """
+    given.whole("seed", seed, 0)
+    if not isinstance(count, Integral) or isinstance(count, bool):
+        part = isinstance(count, Real) and 0 < count < 1
+        hint = f", which would be {round(count * len(y))} of the {len(y)}" if part else ""
+        raise ValueError(f"validation must be a whole number of training examples, got {count!r}{hint}")
     if not 0 <= count < len(y):
         raise ValueError(f"validation must be at least 0 and below the {len(y)} training examples, got {count}")
     classes, sizes = np.unique(y, return_counts=True)

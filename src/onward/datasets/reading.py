@@ -71,5 +71,8 @@ def members(archive: Path, wanted: Callable[[str], bool]) -> Iterator[tuple[str,
                 """The check sum of what packs the archive stands at its end."""
     except DataUnavailable:
         raise
-    except BROKEN as error:
-        raise DataUnavailable(f"{archive} is damaged: it is no whole tar archive ({error})") from error
+    except (*BROKEN, OSError) as error:
+        if isinstance(error, OSError) and error.errno is not None:  # of the disk; bz2 and gzip know no better for damage
+            raise
+        what = " ".join(str(error).split())
+        raise DataUnavailable(f"{archive} is damaged: it is no whole tar archive ({what})") from error

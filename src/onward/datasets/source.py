@@ -132,14 +132,14 @@ class Found(Generic[Content]):
         fetch = f"`onward data --fetch {self.name}` fetches a good one"
         if self.place != own_folder():
             return f"remove it, and {fetch}"
-        return f"put a good copy into its place, or take it out of the folder that {FOLDER} names, and {fetch}"
+        return f"put a good copy into its place, or take the data set out of the folder that {FOLDER} names, and {fetch}"
 
 
 def find(source: Source[Content]) -> Found[Content] | None:
     """Give the files of a data set: those in the folder that ONWARD_DATA names, else those in the cache, else None.
 
     Raises:
-        DataUnavailable: ONWARD_DATA names no folder, or a place cannot be looked at.
+        DataUnavailable: ONWARD_DATA names no folder, or one that holds the data set in part; a place cannot be looked at.
     """
     own, cached = own_folder(), cache_folder(source)
     for place in (own, cached):
@@ -147,6 +147,8 @@ def find(source: Source[Content]) -> Found[Content] | None:
             found = _find_in(place, layout, source)
             if found is not None:
                 return found
+        if own is not None and place == own:
+            _refuse_part(own, source)
     return None
 
 
@@ -190,6 +192,22 @@ def _find_in(place: Path | None, layout: Layout[Content], source: Source[Content
             return Found(source.name, source.title, place, layout, tuple(whole))
     archive = _first(place, layout.archives)
     return None if archive is None else Found(source.name, source.title, place, layout, (archive,), archived=True)
+
+
+def _refuse_part(own: Path, source: Source[Content]) -> None:
+    """Refuse a folder of the user's that holds some files of a data set but not all; the fullest is named."""
+    parts: list[tuple[int, Path, list[str]]] = []
+    for layout in source.layouts:
+        for folder in layout.folders:
+            lacking = [names[0] for names in layout.names if _first(own / folder, names) is None]
+            if len(lacking) < len(layout.names):
+                parts.append((len(layout.names) - len(lacking), own / folder, lacking))
+    if parts:
+        _, folder, lacking = max(parts, key=lambda part: part[0])
+        raise DataUnavailable(
+            f"{source.title} is in {folder} only in part: {', '.join(lacking)} not found; put what is missing there, or take the "
+            f"rest out of the folder that {FOLDER} names, and `onward data --fetch {source.name}` fetches all"
+        )
 
 
 def _first(folder: Path, names: Sequence[str]) -> Path | None:

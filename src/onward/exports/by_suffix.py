@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from onward.exports import checks
 from onward.exports.c_source import to_c
 from onward.exports.graph import save_graphml
 from onward.exports.node_link import to_node_link
@@ -33,8 +34,9 @@ def save(
         outputs: scaling that is undone after.
 
     Raises:
-        ValueError: an unknown suffix, or what the form in question refuses.
+        ValueError: no net, an unknown suffix, or what the form in question refuses.
     """
+    checks.no_other(net)
     suffix = Path(path).suffix.lower()
     if suffix not in FORMS:
         raise ValueError(

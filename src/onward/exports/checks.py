@@ -6,11 +6,24 @@ Scaling is taken in the dtype of the net, so that a net that takes float32 data 
 from __future__ import annotations
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from onward.kernels.activations import ACTIVATIONS
+from onward.nets.layered import LayeredNet
 from onward.nets.mesh import MeshNet
 from onward.nets.standardise import Standardise
+
+
+def no_other(net: object) -> None:
+    """Refuse, with a `ValueError` that names the way out, what is neither a mesh nor a layered net, such as a learner."""
+    if isinstance(net, MeshNet | LayeredNet):
+        return
+    kind, way = type(net).__name__, ""
+    if isinstance(getattr(net, "net", None), MeshNet | LayeredNet):
+        way = "; its net is learner.net" + (", cut to k blocks learner.truncate(k)" if hasattr(net, "truncate") else "")
+    elif isinstance(net, nn.Sequential):
+        way = "; LayeredNet.from_sequential(net, features=...) makes one of it"
+    raise ValueError(f"only a MeshNet or LayeredNet can be exported, got {kind}{way}")
 
 
 def one_net(net: MeshNet) -> None:

@@ -111,8 +111,9 @@ def to_module(
         outputs: scaling that is undone after, to give outputs in their own units.
 
     Raises:
-        ValueError: a stack of nets, a net without a head, weights that are not finite, or scaling that does not fit.
+        ValueError: no net, a stack of nets, a net without a head, weights that are not finite, or scaling that does not fit.
     """
+    checks.no_other(net)
     if isinstance(net, LayeredNet):
         return of_layers(net, inputs=inputs, outputs=outputs)
     checks.one_net(net)

@@ -42,8 +42,8 @@ class Joint(AbstractLearner):
         super().__init__()
         self.net = net
         self.loss = losses.find(loss)
-        self.readout = readouts.checked(readout, self.loss)
         self.projections = projected.early_projections(net, projection)
+        self.readout = readouts.checked(readout, self.loss, net)
 
     def credit(
         self, x: Float[Tensor, "b ..."], y: Tensor, *, importance: Float[Tensor, "b"] | None = None

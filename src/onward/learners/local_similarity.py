@@ -34,7 +34,8 @@ class LocalSimilarity(AbstractLearner):
     Attributes:
         net: what learns.
         projections: to class scores, of all blocks but the last, drawn as `MonoForward` draws them.
-        maps: of every block, to what is compared: a linear map of a vector, a 3x3 convolution of a map; without bias.
+        maps: of every block, to what is compared: a linear map of a vector or of every token, a 3x3 convolution of a map;
+            without bias.
         weight: of the similarities.
         readout: how scores are read from the goodness of the blocks, `last` or `total`.
     """
@@ -51,7 +52,7 @@ class LocalSimilarity(AbstractLearner):
         """Put a projection and a map on every block.
 
         Args:
-            net: blocks, whose activities are vectors or maps, and a head.
+            net: blocks, whose activities are vectors, tokens (t x c) or maps, and a head.
             loss: of every block, for classes.
             weight: of the similarities, between 0 and 1; the original's is 0.99.
             projection: what is put on all blocks but the last, drawn from the generator of each block.
@@ -70,7 +71,7 @@ class LocalSimilarity(AbstractLearner):
         if not self.loss.classes:
             raise ValueError(f"similarities are those of classes, which {self.loss.name!r} does not know")
         self.weight = weight
-        self.readout = readouts.checked(readout, self.loss)
+        self.readout = readouts.checked(readout, self.loss, net)
         self.projections = projected.early_projections(net, projection)
         like = next(net.parameters())
         generators = [torch.Generator().manual_seed(seed_from(net.generator(k))) for k in range(len(net.blocks))]
@@ -137,8 +138,8 @@ class LocalSimilarity(AbstractLearner):
 
 
 def _map(shape: Shape, generator: torch.Generator) -> nn.Module:
-    if len(shape) == 1:
-        return draw.linear(shape[0], shape[0], bias=False, generator=generator)
+    if len(shape) in (1, 2):
+        return draw.linear(shape[-1], shape[-1], bias=False, generator=generator)
     if len(shape) == 3:
         return draw.convolution(shape[0], shape[0], bias=False, generator=generator)
-    raise ValueError(f"similarities are those of vectors and of maps, got an activity of shape {list(shape)}")
+    raise ValueError(f"similarities are those of vectors, tokens and maps, got an activity of shape {list(shape)}")

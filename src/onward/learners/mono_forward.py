@@ -20,7 +20,7 @@ from onward.kernels.losses import Loss
 from onward.learners.base import AbstractLearner, Credit
 from onward.learners.local import Lesson
 from onward.nets import projected, projections, readouts
-from onward.nets.layered import LayeredNet, check_apart
+from onward.nets.layered import LayeredNet, check_apart, check_count
 from onward.nets.modes import evaluating, rests, run
 from onward.nets.projections import Projection
 from onward.nets.readouts import Readout, last
@@ -59,13 +59,13 @@ class MonoForward(AbstractLearner):
             readout: `last` or `total` of `onward.nets.readouts`.
 
         Raises:
-            ValueError: a net without a head, or an unknown loss.
+            ValueError: a net without a head, an unknown loss, or what is no readout.
         """
         super().__init__()
         check_apart(net)
         self.net = net
         self.loss = losses.find(loss)
-        self.readout = readouts.checked(readout, self.loss)
+        self.readout = readouts.checked(readout, self.loss, net)
         self.projections = projected.early_projections(net, projection)
         self.learning = frozenset(range(len(net.blocks)))
         self._closed_form = local.closed_form
@@ -141,7 +141,7 @@ class MonoForward(AbstractLearner):
         Raises:
             ValueError: not between 1 and the number of blocks.
         """
-        return self.net.truncate(blocks, self.projection_of(blocks - 1) if 1 <= blocks <= len(self.net.blocks) else None)
+        return self.net.truncate(blocks, self.projection_of(check_count(self.net, blocks) - 1))
 
     def goodness(self, x: Float[Tensor, "b ..."]) -> list[Float[Tensor, "b o"]]:
         """Give the class scores of every block."""

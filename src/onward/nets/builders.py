@@ -42,7 +42,8 @@ def mlp(
         activation: makes the activation of a block.
         normalise: makes what stands between the linear map and the activation, given the width.
         initialise: how first weights are drawn.
-        projection: what the head is.
+        projection: what the head is, and nothing else: the projections that a rule puts on earlier blocks are that rule's own
+            argument, as `MonoForward(net, projection=...)`.
         generator: source of the first weights; if left out, one seeded with 0.
 
     Raises:
@@ -115,6 +116,9 @@ def vgg8b(
     widths; `dropout` stands at the end of every block (0.2 in the original, whose local classifiers read the activity before it; here
     they read it after). `bias` is that of convolutions and linear map; the normalisations shift in any case. Other arguments and
     errors as for `cnn`.
+
+    `projection` is of the head alone. Mono-Forward's own default, `linear`, puts a matrix of 10 x 131072 on the first block of
+    3 x 32 x 32 images; `MonoForward(vgg8b((3, 32, 32), 10), projection=projections.pooled)` one of 10 x 2048.
     """
     shape, outputs = _map_shape(features), given.outputs_of(outputs)
     multiplier, dropout = given.factor("multiplier", multiplier), given.part("dropout", dropout)

@@ -7,7 +7,7 @@ import copy
 import torch
 from torch import nn
 
-from onward.nets import draw
+from onward.nets import draw, given
 
 
 def grown(projection: nn.Module, outputs: int, *, generator: torch.Generator | None = None) -> nn.Module:
@@ -19,11 +19,12 @@ def grown(projection: nn.Module, outputs: int, *, generator: torch.Generator | N
         generator: draws the new rows as `draw.fan_in` does; left out, they are zero.
 
     Raises:
-        ValueError: the last part is no `nn.Linear`, or it has as many outputs already.
+        ValueError: the last part is no `nn.Linear`, it has as many outputs already, or `outputs` is no whole number.
     """
     last = projection[-1] if isinstance(projection, nn.Sequential) and len(projection) else projection
     if not isinstance(last, nn.Linear):
         raise ValueError(f"only a projection that ends with nn.Linear can grow, got {type(last).__name__}")
+    outputs = given.whole("outputs", outputs)
     if outputs <= last.out_features:
         raise ValueError(f"a projection of {last.out_features} outputs can only grow to more, got {outputs}")
     made = _taller(last, outputs, generator)

@@ -7,7 +7,9 @@ and different depth share their first blocks bitwise.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from numbers import Integral, Real
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -45,15 +47,23 @@ class LayeredNet(nn.Module):
             seed: for what is drawn later, such as the projections of a local rule.
 
         Raises:
-            ValueError: no blocks, or blocks whose shapes do not fit each other.
+            ValueError: no blocks, blocks that are no modules or whose shapes do not fit each other, or features
+                that are no whole numbers of at least 1.
         """
         super().__init__()
+        features = given.several("features", features, "axis", "(1, 28, 28)")
         if not len(blocks):
             raise ValueError("a layered net needs at least one block, got none")
+        named = {f"block {k}": block for k, block in enumerate(blocks)} | ({} if head is None else {"the head": head})
+        for part in named.values():
+            if not isinstance(part, nn.Module):
+                raise ValueError(
+                    f"a block must be a nn.Module, as nn.Sequential(...) of several, got {type(part).__name__}"
+                )
         self.blocks = nn.ModuleList(blocks)
         self.head = head
         self.seed = seed
-        self.shapes = _shapes([*blocks, *([] if head is None else [head])], tuple(features), len(blocks))
+        self.shapes = emitted(named, features)
         if head is not None:
             *_, scores = self.shapes
             if len(scores) != 1:
@@ -68,13 +78,14 @@ class LayeredNet(nn.Module):
         last one is the head. The modules are shared: what is trained here is trained there.
 
         Raises:
-            ValueError: no `nn.Sequential`, fewer than two such modules, or probabilities in the place of scores at the end.
+            ValueError: no `nn.Sequential`, fewer than two such modules, probabilities in the place of scores at the end, or
+                what `LayeredNet` refuses.
         """
         if not isinstance(net, nn.Sequential):
             raise ValueError(f"expected a nn.Sequential to cut into blocks, got {type(net).__name__}")
         if len(net) and isinstance(net[-1], nn.Softmax | nn.LogSoftmax | nn.Sigmoid):
             raise ValueError(f"losses take scores, not probabilities: leave out the {type(net[-1]).__name__} at the end")
-        features = (features,) if isinstance(features, int) else features
+        shape: Any = (features,) if isinstance(features, Real) else features
         blocks: list[list[nn.Module]] = [[]]
         for module in net:
             if _maps(module) and any(_maps(one) for one in blocks[-1]):
@@ -88,7 +99,7 @@ class LayeredNet(nn.Module):
                 f"{sum(_maps(module) for module in net)}"
             )
         *cut, last = (nn.Sequential(*block) for block in blocks)
-        return cls(cut, last, features=features, seed=seed)
+        return cls(cut, last, features=shape, seed=seed)
 
     @property
     def outputs(self) -> int:
@@ -126,9 +137,15 @@ class LayeredNet(nn.Module):
 
     def check(self, x: Tensor) -> None:
         """Refuse inputs that do not fit: `ValueError`."""
-        if tuple(x.shape[1:]) != self.shapes[0] or not x.ndim or not len(x):
+        if not isinstance(x, Tensor):
+            held = isinstance(getattr(x, "x", None), Tensor)
+            way = "its x is one" if held else "torch.as_tensor() makes one"
+            raise ValueError(f"the input must be a torch.Tensor, got {type(x).__name__}; {way}")
+        if tuple(x.shape[1:]) != self.shapes[0] or not x.ndim:
             expected = " x ".join(str(size) for size in self.shapes[0])
             raise ValueError(f"expected an input of shape batch x {expected}, got {tuple(x.shape)}")
+        if not len(x):
+            raise ValueError("the input must hold at least one example, got an empty batch")
         dtype = next((parameter.dtype for parameter in self.parameters()), x.dtype)
         if x.dtype != dtype:
             raise ValueError(f"the input is {x.dtype} but the weights are {dtype}; convert one with .to()")
@@ -139,9 +156,14 @@ class LayeredNet(nn.Module):
         Raises:
             ValueError: not between 1 and the number of blocks.
         """
-        if not 1 <= blocks <= len(self.blocks):
-            raise ValueError(f"expected between 1 and {len(self.blocks)} blocks, got {blocks}")
-        return LayeredNet(list(self.blocks)[:blocks], head, features=self.shapes[0], seed=self.seed)
+        return LayeredNet(list(self.blocks)[: check_count(self, blocks)], head, features=self.shapes[0], seed=self.seed)
+
+
+def check_count(net: LayeredNet, blocks: int) -> int:
+    """Give how many of the first blocks of a net are meant; not between 1 and all of them is refused: `ValueError`."""
+    if not isinstance(blocks, Integral) or isinstance(blocks, bool) or not 1 <= blocks <= len(net.blocks):
+        raise ValueError(f"expected between 1 and {len(net.blocks)} blocks, got {blocks!r}")
+    return int(blocks)
 
 
 def check_layered(net: object) -> None:
@@ -160,6 +182,36 @@ def check_apart(net: LayeredNet) -> None:
     owned = [{id(one) for one in part.parameters()} for part in parts]
     if sum(map(len, owned)) > len(set().union(*owned)):
         raise ValueError("a parameter stands in two blocks, which then cannot be taught apart; put its modules into one")
+
+
+@torch.no_grad()
+def emitted(modules: Mapping[str, nn.Module], features: Shape) -> tuple[Shape, ...]:
+    """Give the shape of an input and of what each module makes of it, one after the other.
+
+    Two made-up examples are run through them, without touching their statistics or any random state.
+
+    Args:
+        modules: by what messages call them.
+        features: of one example of the input.
+
+    Raises:
+        ValueError: a module that cannot take what the one before it gives, or gives no tensor.
+    """
+    parameter = next((one for module in modules.values() for one in module.parameters()), torch.empty(0))
+    x = torch.zeros(2, *features, dtype=parameter.dtype, device=parameter.device)
+    shapes = [features]
+    for name, module in modules.items():
+        try:
+            with evaluating(module):
+                x = module(x)
+        except (RuntimeError, ValueError, TypeError, AttributeError, IndexError) as error:
+            what = " ".join(str(error).split())[:200]
+            raise ValueError(f"{name} cannot take an input of shape {list(shapes[-1])}: {what}") from error
+        if not isinstance(x, Tensor):
+            wanted = "wrap it in a module that gives the part that is meant"
+            raise ValueError(f"{name} must give a torch.Tensor, got {type(x).__name__}; {wanted}")
+        shapes.append(tuple(x.shape[1:]))
+    return tuple(shapes)
 
 
 def generator_of(seed: int, block: int, purpose: str) -> torch.Generator:
@@ -184,21 +236,3 @@ def _maps(module: nn.Module) -> bool:
     """Whether a module can begin a block: it has weights and is more than a normalisation or a parametric activation."""
     beside = (nn.modules.batchnorm._NormBase, nn.LayerNorm, nn.GroupNorm, nn.RMSNorm, nn.PReLU)
     return any(True for _ in module.parameters()) and not isinstance(module, beside)
-
-
-@torch.no_grad()
-def _shapes(modules: Sequence[nn.Module], features: Shape, blocks: int) -> tuple[Shape, ...]:
-    """Run two made-up examples through modules, without touching their statistics or any random state."""
-    parameter = next((one for module in modules for one in module.parameters()), torch.empty(0))
-    x = torch.zeros(2, *features, dtype=parameter.dtype, device=parameter.device)
-    shapes = [features]
-    for number, module in enumerate(modules, 1):
-        try:
-            with evaluating(module):
-                x = module(x)
-        except (RuntimeError, ValueError) as error:
-            what = " ".join(str(error).split())[:200]
-            part = "the head" if number > blocks else f"block {number}"
-            raise ValueError(f"{part} cannot take an input of shape {list(shapes[-1])}: {what}") from error
-        shapes.append(tuple(x.shape[1:]))
-    return tuple(shapes)

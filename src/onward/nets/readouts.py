@@ -12,6 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from onward.kernels.losses import Loss
+from onward.nets.layered import LayeredNet
 
 Readout = Callable[[Sequence[Tensor]], Tensor]
 
@@ -31,16 +32,30 @@ def mean(goodness: Sequence[Float[Tensor, "b o"]]) -> Float[Tensor, "b o"]:
     return torch.stack(list(goodness)).mean(0)
 
 
-def checked(readout: Readout, loss: Loss) -> Readout:
-    """Give a readout that suits a loss.
+@torch.no_grad()
+def checked(readout: Readout, loss: Loss, net: LayeredNet) -> Readout:
+    """Give a readout that suits a loss and a net; one of one's own is tried on made-up scores of two examples.
 
     Raises:
-        ValueError: what is no function, or the sum of blocks that each predict the values themselves.
+        ValueError: what is no function from the scores of all blocks to scores `b o`, or the sum of blocks that each predict
+            the values themselves.
     """
-    if not callable(readout):
-        raise ValueError(f"a readout is a function such as last, total or mean of onward.nets.readouts, got {readout!r}")
+    if not callable(readout) or (readout not in (last, total, mean) and not _reads(readout, net)):
+        raise ValueError(
+            "a readout is a function from the list of all blocks' scores to scores of the same shape, as last, total or mean of "
+            f"onward.nets.readouts, got {readout!r}"
+        )
     if readout is total and not loss.classes:
         raise ValueError(
             f"the sum of blocks that each predict by {loss.name} is no prediction; take the readout mean or last"
         )
     return readout
+
+
+def _reads(readout: Readout, net: LayeredNet) -> bool:
+    scores = next(net.parameters()).new_zeros(2, net.outputs)
+    try:
+        read = readout([scores for _ in net.blocks])
+    except (RuntimeError, ValueError, TypeError, AttributeError, IndexError):
+        return False
+    return isinstance(read, Tensor) and read.shape == scores.shape

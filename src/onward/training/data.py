@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields, replace
+from numbers import Real
 from typing import Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor
+
+from onward.nets import given
 
 
 @dataclass(frozen=True, repr=False)
@@ -200,7 +203,8 @@ def partition(
         dtype: of the inputs.
 
     Raises:
-        ValueError: lengths that differ, classes that are not whole numbers or too rare, NaN or infinity, parts out of range.
+        ValueError: lengths that differ, classes that are not whole numbers or too rare, NaN or infinity, parts out of range, a
+            seed below 0.
     """
     from sklearn.model_selection import train_test_split
 
@@ -211,8 +215,10 @@ def partition(
         raise ValueError(f"classes must be whole numbers, got {y.dtype}")
     for row, column in np.argwhere(~np.isfinite(x)):
         raise ValueError(f"inputs must be finite, got {x[row, column]} at row {row}, column {column}")
-    if not 0 < test < 1 or not 0 <= validation < 1:
-        raise ValueError(f"test and validation must be parts between 0 and 1, got {test} and {validation}")
+    given.whole("seed", seed, 0)
+    numbers = isinstance(test, Real) and isinstance(validation, Real)
+    if not numbers or not 0 < test < 1 or not 0 <= validation < 1:
+        raise ValueError(f"test and validation must be parts between 0 and 1, got {test!r} and {validation!r}")
     found, counts = np.unique(y, return_counts=True)
     if counts.min() < 4:
         raise ValueError(f"class {found[counts.argmin()]} has {counts.min()} examples; stratified parts need at least 4")

@@ -162,7 +162,7 @@ EXPERIMENT = Experiment(
 )
 TRAINED: dict[str, tuple[Experiment | None, str]] = {
     "ff": (forward_forward.CELLS.get("ff"), "test_accuracy"),
-    "one-pass-ff": (forward_forward.CELLS.get("one-pass-ff"), "test_accuracy"),
+    "one-pass-ff": (forward_forward.SHORT[12], "test_accuracy"),
     "bp": (accuracy.CELLS.get(("mnist", "bp")), "test_accuracy"),
     "mf-total": (accuracy.CELLS.get(("mnist", "mf")), "test_accuracy_total"),
     "mf-last": (accuracy.CELLS.get(("mnist", "mf")), "test_accuracy_last"),
