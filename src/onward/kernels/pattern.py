@@ -155,7 +155,7 @@ def _moved(part: Any, device: torch.device) -> Any:
     if isinstance(part, Chunk):
         return Chunk(*(_moved(getattr(part, each.name), device) for each in fields(part)))
     if isinstance(part, Hop | Rows):
-        return type(part)(*(_moved(each, device) for each in part))
+        return part._replace(**{name: _moved(each, device) for name, each in part._asdict().items()})
     return tuple(_moved(each, device) for each in part) if isinstance(part, tuple) else part
 
 
