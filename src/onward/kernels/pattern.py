@@ -209,7 +209,8 @@ def _hops(pushed: np.ndarray, graph: _Graph, ticks: int) -> tuple[tuple[Hop, ...
     """Spread pushes on some neurons, hop by hop; give what is kept while ticks are left, and what is read at the end."""
     rows, reached = np.arange(len(pushed)), pushed
     first_output = graph.free - graph.outputs
-    last = [_hop(*_chosen(reached >= first_output, rows, reached), None)]
+    read = reached >= first_output
+    last = [_hop(rows[read], reached[read], None)]
     rows, reached = _chosen(graph.kept[0][reached], rows, reached)
     hops = [_hop(rows, reached, None)]
     for hop in range(1, ticks):
