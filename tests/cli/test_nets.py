@@ -39,7 +39,9 @@ def test_explain_says_what_every_way_takes(capsys: pytest.CaptureFixture[str]) -
     assert "2 blocks on inputs of 50, 3 outputs, 6,780 parameters" in out
     assert "27.1 kB" in out  # weights of 4 bytes
     assert "Mono-Forward" in out
-    assert "on disk" in out
+    assert "on disk" not in out  # all blocks would be in memory
+    _, out, _ = call(capsys, "explain", "mlp:50-60-60-60-60-60-60-3", "--no-bias", "--batch", "64")
+    assert "5 blocks in memory, the others on disk" in " ".join(out.split())
     for option, value in (("--optimiser", "lion"), ("--products", "int8")):
         code, _, err = call(capsys, "explain", "mlp:5-6-3", option, value)
         assert code == 2

@@ -108,7 +108,7 @@ def test_bytes_are_counted_and_only_go_forward(launcher: Launcher, tmp_path: Pat
     outcome.check()
     activities = 3 * 55 * runs.WIDTHS[1] * torch.float32.itemsize
     frames = 3 * (4 + 1) + 1  # batches and the end of an epoch, the end of the run
-    told = 3 * (4 * 2 * 64 + 55 * torch.int64.itemsize)  # losses in places of 64 bytes, labels
+    told = 3 * (4 * 64 + 55 * torch.int64.itemsize)  # losses so far in a place of 64 bytes, labels
     least = activities + told + frames * 2048
     assert least <= outcome.told(0)["sent"] <= least + frames * 128
     assert outcome.told(1)["sent"] == 0
