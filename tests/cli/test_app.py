@@ -48,6 +48,9 @@ def test_explain_of_a_lattice_chooses_the_sparse_engine(capsys: pytest.CaptureFi
     assert code == 0
     assert "25000 edges, density 0.004" in " ".join(out.split())
     assert re.search(r"sparse +[\d.]+ M +[\d.]+ MB +chosen", out)
+    assert "counted on some neurons that stand for all" in " ".join(out.split())
+    _, small, _ = call(capsys, "explain", "mesh:2-5-2")
+    assert "stand for all" not in small
 
 
 def test_explain_counts_what_no_machine_could_hold(capsys: pytest.CaptureFixture[str]) -> None:

@@ -132,7 +132,10 @@ def explain(topology: Topology, ticks: int, batch: int, activation: str, console
         table.add_row(name, *_cost(cost), chosen)
     console.print()
     console.print(table)
-    console.print(f"Batch {batch}, float32, loss read at the last of {ticks} ticks, {activation}.", highlight=False)
+    counted_from = "" if counted.exact else " The sparse engine is counted on some neurons that stand for all."
+    console.print(
+        f"Batch {batch}, float32, loss read at the last of {ticks} ticks, {activation}.{counted_from}", highlight=False
+    )
     reach.check_outputs(topology, ticks)
 
 

@@ -132,9 +132,8 @@ def count(wiring: Wiring, ticks: int, *, rows: int = 256, products: int = 1_000_
     source, target = wiring.source.cpu().numpy(), wiring.target.cpu().numpy()
     pushed = np.unique(target)
     graph = _graph(source, target, wiring, min(ticks, SETTLED))
-    each = min(
-        walks(graph, min(ticks, SETTLED))[pushed].mean(), len(graph.edges)
-    )  # at most every edge is a product in a hop
+    # At most every edge is a product in a hop.
+    each = min(_walks(graph, min(ticks, SETTLED))[pushed].mean(), len(graph.edges))
     chosen = pushed[:: max(1, len(pushed) // max(1, int(min(rows, products / max(1.0, each)))))]
     hops, last = _hops(chosen, graph, min(ticks, SETTLED))
     share = len(pushed) / max(1, len(chosen))
@@ -190,11 +189,11 @@ def _speaking(source: np.ndarray, target: np.ndarray, wiring: Wiring, ticks: int
 
 def _cut(pushed: np.ndarray, graph: _Graph, ticks: int, products: int) -> Iterator[np.ndarray]:
     """Give runs of neurons that have about so many products, judged by the walks that leave each."""
-    number = np.floor(np.cumsum(walks(graph, ticks)[pushed]) / products)
+    number = np.floor(np.cumsum(_walks(graph, ticks)[pushed]) / products)
     yield from np.split(pushed, np.flatnonzero(np.diff(number)) + 1)
 
 
-def walks(graph: _Graph, ticks: int) -> np.ndarray:
+def _walks(graph: _Graph, ticks: int) -> np.ndarray:
     """Count, for each free neuron, the walks of less than so many edges that leave it: no fewer than its products."""
     found = np.ones(graph.free)
     total = np.zeros(graph.free)

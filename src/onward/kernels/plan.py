@@ -33,11 +33,13 @@ class Plan:
         engine: the engine with the fewest FLOPs; those of the sparse one count `SLOWER` times, and it starts with `STARTING`.
         costs: per engine.
         others: the published formulation (one N x N x N tensor an example), and backpropagation through the ticks.
+        exact: whether the sparse engine was counted on all neurons, or on some that stand for all.
     """
 
     engine: str
     costs: dict[str, Cost]
     others: dict[str, Cost]
+    exact: bool = True
 
 
 def plan(topology: Topology, ticks: int, batch: int, *, itemsize: int = 4) -> Plan:
@@ -70,15 +72,16 @@ def plan(topology: Topology, ticks: int, batch: int, *, itemsize: int = 4) -> Pl
     published = Cost(2 * ticks * batch * n**2 * (n**2 + n), 2 * itemsize * batch * n**3)
     swept = 3 * 2 * ticks * batch * (e if mostly_zeros(topology) else n * f)
     backprop = Cost(swept, itemsize * batch * ticks * (n + f))
-    sparse = _sparse(topology, ticks, batch, itemsize)
+    found = pattern.count(wiring_of(topology), ticks)
+    sparse = _sparse(topology, found, ticks, batch, itemsize)
     costs = {"influence": influence, "factored": factored, "sparse": sparse}
     chosen = min(costs, key=lambda name: STARTING + SLOWER * costs[name].flops if name == "sparse" else costs[name].flops)
-    return Plan(chosen, costs, {"as published (N x N x N)": published, "backprop through the ticks": backprop})
+    others = {"as published (N x N x N)": published, "backprop through the ticks": backprop}
+    return Plan(chosen, costs, others, found.exact)
 
 
-def _sparse(topology: Topology, ticks: int, batch: int, itemsize: int) -> Cost:
-    """Count the sparse engine's own layout with its bytes; of large meshes from some neurons."""
-    found = pattern.count(wiring_of(topology), ticks)
+def _sparse(topology: Topology, found: pattern.Count, ticks: int, batch: int, itemsize: int) -> Cost:
+    """Count the sparse engine, what it lays out among its bytes."""
     run = 4 * ticks * batch * topology.edges  # the state, and the meeting of what was said and blamed
     times = range(ticks - 2, 0, -1)
     full = sum(many * (2 * products + entries) for many, (products, entries) in zip(times, found.hops, strict=True))
