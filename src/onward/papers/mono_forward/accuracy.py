@@ -76,7 +76,9 @@ LONG = {
 }
 
 SINGLE = {
-    rule: cell(MNIST, rule, CHOSEN["mnist"][rule], seeds=3, single=True) for rule in ("bp", "mf") if "mnist" in CHOSEN
+    (name, rule): cell(PROBLEMS[name], rule, CHOSEN[name][rule], seeds=3, single=True)
+    for name in ("mnist", "cifar-10")
+    for rule in ("bp", "mf")
 }
 
 # Rates that came second by a hair, of the rule that is behind there: what the choice does to the difference.
@@ -91,7 +93,7 @@ def render(results: Results) -> list[Element]:
     elements += [Text("## Mono-Forward against BP"), _pairs(found, long)]
     elements += [Text(sentence) for sentence in readings(found, long)]
     elements += [Picture("Validation accuracy over the passes, mean over the seeds with its 95 % band.", _figure(found))]
-    elements += [Text("## Half precision"), _precision(found, {rule: results[one.name] for rule, one in SINGLE.items()})]
+    elements += [Text("## Half precision"), _precision(found, {key: results[one.name] for key, one in SINGLE.items()})]
     elements += [Text("## How the rates were chosen"), _rates(results)]
     elements += [Text(one) for one in _seconds(found, {key: results[one.name] for key, one in SECOND.items()})]
     return elements
@@ -232,19 +234,21 @@ def _figure(found: Mapping[tuple[str, str], Sequence[Result]]) -> Figure:
     return figure_of(axes[0])
 
 
-def _precision(found: Mapping[tuple[str, str], Sequence[Result]], single: Mapping[str, Sequence[Result]]) -> Table:
-    rows = [
-        [
-            NAMES[rule],
-            percent(mean(values(theirs, "test_accuracy"))),
-            points(paired(found["mnist", rule], theirs, "test_accuracy")),
-        ]
-        for rule, theirs in single.items()
-        if theirs and found.get(("mnist", rule))
-    ]
-    rows = rows or [["MNIST", NOT_RUN, ""]]
-    header = ["rule", "float32, %", "bfloat16 minus float32, points"]
-    return Table("MNIST with all products in float32, and what bfloat16 changes: paired, mean ± 95 %.", header, rows)
+def _precision(
+    found: Mapping[tuple[str, str], Sequence[Result]], single: Mapping[tuple[str, str], Sequence[Result]]
+) -> Table:
+    rows = []
+    for (name, rule), theirs in single.items():
+        ours = found.get((name, rule))
+        if not theirs or not ours:
+            rows.append([TITLES[name], NAMES[rule], NOT_RUN, ""])
+            continue
+        for way, words in _ways(rule).items():
+            title = NAMES[rule] + (f", {words}" if words else "")
+            change = paired(ours, theirs, way)
+            rows.append([TITLES[name], title, percent(mean(values(theirs, way))), points(change)])
+    header = ["data, net", "rule", "float32, %", "bfloat16 minus float32, points"]
+    return Table("All products in float32, and what bfloat16 changes: paired, mean ± 95 %.", header, rows)
 
 
 def _seconds(
