@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from onward.cli import app
+from onward.cli import app, topologies
 from onward.training.fit import TrainingFailed
 
 
@@ -51,6 +51,31 @@ def test_explain_of_a_lattice_chooses_the_sparse_engine(capsys: pytest.CaptureFi
     assert "counted on some neurons that stand for all" in " ".join(out.split())
     _, small, _ = call(capsys, "explain", "mesh:2-5-2")
     assert "stand for all" not in small
+
+
+def test_explain_cuts_a_gradient_to_fit_a_budget(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = call(capsys, "explain", "mesh:5-40-3", "--batch", "16", "--budget", "30kB", "--threads", "2")
+    assert code == 0
+    assert re.search(r"influence +.*1 of 16 examples at a time, \d+ of 2107 edges at a time, on 2 threads", out)
+    assert re.search(r"factored +.*2 threads|factored +.*does not fit the budget", out)
+    code, _, err = call(capsys, "explain", "mesh:5-40-3", "--budget", "10")
+    assert code == 2
+    assert "a budget of 10 bytes holds no part of the gradient" in " ".join(err.split())
+    code, _, err = call(capsys, "explain", "mesh:5-40-3", "--budget", "much")
+    assert code == 2
+    assert "written like 500MB, 2GB or 4096, got 'much'" in " ".join(err.split())
+
+
+def test_explain_says_what_does_not_fit_this_machine(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(topologies, "available", lambda: 1000)
+    _, out, _ = call(capsys, "explain", "mesh:5-40-3")
+    assert "'factored' does not fit: it takes" in " ".join(out.split())
+    assert "and 1 kB are free here" in " ".join(out.split())
+    monkeypatch.setattr(topologies, "available", lambda: None)
+    _, out, _ = call(capsys, "explain", "mesh:5-40-3")
+    assert "does not fit:" not in out
 
 
 def test_explain_counts_what_no_machine_could_hold(capsys: pytest.CaptureFixture[str]) -> None:

@@ -94,6 +94,16 @@ def test_random_edges_are_spread_over_the_block(generator: torch.Generator) -> N
     assert counts.max() < 145
 
 
+def test_a_few_edges_of_a_huge_block_are_drawn_without_a_permutation_of_all(generator: torch.Generator) -> None:
+    """Ten thousand million pairs; a permutation of them would take 80 GB."""
+    topology = graphs.random(5, 100_000, 2, {"hidden-hidden": 1e-6, "input-hidden": 1e-4}, generator=generator, bias=False)
+    assert topology.edges == 10_000 + 50
+    assert len(np.unique(topology.source * topology.neurons + topology.target)) == topology.edges
+    inner = topology.source >= 5
+    assert 0.45 < (topology.target[inner] < 50_000).mean() < 0.55
+    assert 0.45 < (topology.source[inner] < 50_000).mean() < 0.55
+
+
 @pytest.mark.parametrize("rewired", [0.0, 0.1, 1.0])
 def test_a_lattice_gives_every_neuron_eight_targets_one_input_and_one_output(rewired: float) -> None:
     topology = graphs.lattice(4, (5, 6), 3, generator=torch.Generator().manual_seed(1), rewired=rewired)

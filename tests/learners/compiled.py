@@ -1,4 +1,4 @@
-"""What test_compiled runs: a learner whose blocks were compiled gives the credit that it gave before."""
+"""What test_compiled runs: a learner that was compiled gives the credit that it gave before."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -8,7 +8,7 @@ import torch
 from torch._dynamo.utils import counters
 from torch.testing import assert_close
 
-from onward import MonoForward, Recipe, cnn, datasets, fit, mlp
+from onward import ForwardOnly, MeshNet, MonoForward, Recipe, cnn, datasets, fit, graphs, mlp
 from onward.nets.layered import LayeredNet
 from onward.pipeline.threads import fit_in_threads
 
@@ -73,3 +73,22 @@ def test_training_is_what_it_was(threads: int) -> None:
         found.append([epoch.loss for epoch in run(learner, data, recipe, generator=torch.Generator().manual_seed(2))])
     assert_close(found[1], found[0], rtol=1e-5, atol=1e-6)
     assert counters["stats"]["unique_graphs"] >= 2
+
+
+@pytest.mark.parametrize("backend", ["aot_eager", pytest.param("inductor", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("engine", ["influence", "factored", "sparse"])
+def test_gradient_of_a_mesh_is_what_it_was(engine: str, backend: str) -> None:
+    generator = torch.Generator().manual_seed(1)
+    topology = graphs.random(4, 9, 3, 0.4, generator=generator)
+    net = MeshNet(topology, 3, hidden="tanh", generator=generator, dtype=torch.float64)
+    x = torch.randn(7, 4, generator=generator, dtype=torch.float64)
+    y = torch.randint(3, (7,), generator=generator)
+    (before,) = ForwardOnly(net, engine=engine).credit(x, y)
+    learner = ForwardOnly(net, engine=engine)
+    learner.compile(backend=backend)
+    for _ in range(2):
+        (after,) = learner.credit(x, y)
+        assert_close(after.loss, before.loss, rtol=1e-12, atol=1e-12)
+        assert_close(after.gradients["net.weight"], before.gradients["net.weight"], rtol=1e-11, atol=1e-12)
+    assert counters["stats"]["unique_graphs"] == (engine != "sparse")
+    assert not counters["graph_break"]

@@ -19,6 +19,14 @@ def test_the_resident_set_is_what_the_system_tells(monkeypatch: pytest.MonkeyPat
         process.peak_resident()
 
 
+def test_available_memory_is_what_the_system_tells(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "meminfo").write_text("MemTotal: 30 kB\nMemAvailable:   21 kB\n")
+    monkeypatch.setattr(process, "MEMORY", tmp_path / "meminfo")
+    assert process.available() == 21 * 1024
+    monkeypatch.setattr(process, "MEMORY", tmp_path / "none")
+    assert process.available() is None
+
+
 def test_only_an_accelerator_has_an_allocator_that_tells_its_peak() -> None:
     with pytest.raises(ValueError, match="only an accelerator's allocator keeps its peak, got cpu"):
         process.allocator_peak(torch.device("cpu"))

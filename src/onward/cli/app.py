@@ -225,6 +225,8 @@ def explain(
     draw: Annotated[Path | None, typer.Option(help="Draw the graph into this file (.svg, .png, .pdf).")] = None,
     optimiser: Annotated[str, typer.Option(help="Of a layered net: adam or sgd.")] = "adam",
     products: Annotated[str, typer.Option(help="Of a layered net: float32 or bfloat16.")] = "float32",
+    budget: Annotated[str, typer.Option(help="Of a mesh: bytes that may be carried at a time, as 500MB or 2GB.")] = "",
+    threads: Annotated[int, typer.Option(help="Of a mesh: parts that are carried at the same time.")] = 1,
 ) -> None:
     """Say what a topology is and what each engine would cost; of a layered net, what a step takes by each rule."""
     from onward.cli import nets, topologies
@@ -243,7 +245,7 @@ def explain(
                 "--no-bias is for kinds like mesh:2-5-2; of a file, --bias names the constant input if it has one"
             )
         found = topologies.read(Path(topology), inputs, outputs, bias, clamped=not free)
-    topologies.explain(found, ticks, batch, activation, console)
+    topologies.explain(found, ticks, batch, activation, console, budget=topologies.size(budget), threads=threads)
     if draw is not None:
         topologies.draw(found, draw)
         console.print(f"Drawn: {draw}")

@@ -12,12 +12,14 @@ from rich.table import Table
 
 from onward import graphs
 from onward.kernels import activations, reach
-from onward.kernels.plan import Cost, plan
+from onward.kernels.plan import Cost, Plan, plan
+from onward.meters.process import available
 from onward.naming import suggest
 from onward.topology import Topology
 
 KINDS = ("mesh", "layered", "cascade", "recurrent", "random", "lattice")
 FILES = (".csv", ".npy", ".npz", ".graphml")
+SIZES = "KMGT"
 SHOWN = 16  # outputs whose distances are listed one by one
 
 
@@ -102,11 +104,20 @@ def read(path: Path, inputs: str, outputs: str, bias: str, *, clamped: bool) -> 
     )[0]
 
 
-def explain(topology: Topology, ticks: int, batch: int, activation: str, console: Console) -> None:
-    """Print what a topology is, what can influence its outputs, and the cost of each engine.
+def explain(
+    topology: Topology,
+    ticks: int,
+    batch: int,
+    activation: str,
+    console: Console,
+    *,
+    budget: int | None = None,
+    threads: int = 1,
+) -> None:
+    """Print what a topology is, what can influence its outputs, and the cost of each engine, cut to fit a budget of bytes.
 
     Raises:
-        ValueError: too few ticks; raised after what can be said has been printed.
+        ValueError: too few ticks; raised after what can be said has been printed. A budget that holds nothing.
     """
     if ticks < 1:
         raise ValueError(f"a mesh needs at least 1 tick, got {ticks}")
@@ -123,20 +134,42 @@ def explain(topology: Topology, ticks: int, batch: int, activation: str, console
     blocks = ", ".join(f"{block} {len(edges)}" for block, edges in topology.blocks.items())
     facts.add_row("edges by block", blocks or "none")
     console.print(facts)
-    counted = plan(topology, ticks, batch)
+    counted = plan(topology, ticks, batch, live=live, budget=budget, threads=threads)
     table = Table(
-        "gradient of one batch", "FLOPs", "bytes carried", "", box=None, header_style="bold", padding=(0, 3, 0, 0)
+        "gradient of one batch", "FLOPs", "bytes at a time", "", box=None, header_style="bold", padding=(0, 3, 0, 0)
     )
     for name, cost in (*counted.costs.items(), *counted.others.items()):
-        chosen = "chosen" if name == counted.engine else "for comparison" if name in counted.others else ""
-        table.add_row(name, *_cost(cost), chosen)
+        table.add_row(name, *_cost(cost), _said_of(name, counted, batch, live))
     console.print()
     console.print(table)
     counted_from = "" if counted.exact else " The sparse engine is counted on some neurons that stand for all."
     console.print(
         f"Batch {batch}, float32, loss read at the last of {ticks} ticks, {activation}.{counted_from}", highlight=False
     )
+    needed, there = counted.costs[counted.engine].bytes, available()
+    if there is not None and needed > there:
+        console.print(
+            f"The engine {counted.engine!r} does not fit: it takes {_si(needed)}B, and {_si(there)}B are free here; --budget cuts it into parts.",
+            style="red",
+            highlight=False,
+        )
     reach.check_outputs(topology, ticks)
+
+
+def _said_of(name: str, counted: Plan, batch: int, live: int) -> str:
+    """Say what is to be known of an engine: that it is chosen, how it is cut, that it does not fit."""
+    if name in counted.others:
+        return "for comparison"
+    if name not in counted.parts:
+        return "does not fit the budget"
+    parts, words = counted.parts[name], ["chosen"] if name == counted.engine else []
+    if parts.examples < batch:
+        words.append(f"{parts.examples} of {batch} examples at a time")
+    if name == "influence" and parts.edges < live:
+        words.append(f"{parts.edges} of {live} edges at a time")
+    if parts.threads > 1:
+        words.append(f"on {parts.threads} threads")
+    return ", ".join(words)
 
 
 def draw(topology: Topology, path: Path) -> None:
@@ -181,6 +214,18 @@ def _distances(topology: Topology) -> str:
     reached = [distance for distance in found if distance is not None]
     span = f"{min(reached)} to {max(reached)}" if reached else "none"
     return f"{span} ({len(found) - len(reached)} of {len(found)} unreachable)"
+
+
+def size(word: str) -> int | None:
+    """Read a number of bytes like `500MB`, `2GB` or `4096`; None of an empty word."""
+    if not word:
+        return None
+    number = word.strip().upper().removesuffix("B")
+    power = SIZES.find(number[-1:]) if number[-1:] else -1
+    try:
+        return int(float(number[:-1] if power >= 0 else number) * 1000 ** (power + 1))
+    except (ValueError, OverflowError):
+        raise ValueError(f"a number of bytes is written like 500MB, 2GB or 4096, got {word!r}") from None
 
 
 def _cost(cost: Cost) -> tuple[str, str]:

@@ -16,6 +16,7 @@ from onward.naming import suggest
 from onward.topology import Topology
 
 PAPER_BLOCKS = ("input-hidden", "input-output", "hidden-hidden", "hidden-output")
+LARGE = 2**24  # pairs, of which no permutation is drawn for a few edges
 BLOCKS = (*PAPER_BLOCKS, "output-hidden", "output-output")
 
 
@@ -87,7 +88,7 @@ def random(
             raise ValueError(f"the density of {block} must be between 0 and 1, got {part}")
         sources, targets = (member[kind] for kind in block.split("-"))
         size = len(sources) * len(targets)
-        kept = torch.randperm(size, generator=generator)[: round(part * size)].numpy()
+        kept = _drawn(size, round(part * size), generator)
         pairs.append(np.stack([sources.start + kept // len(targets), targets.start + kept % len(targets)], axis=1))
     return _topology(features, hidden, outputs, bias, pairs)
 
@@ -130,6 +131,17 @@ def lattice(
         np.stack([first + there, last + drawn[1]], axis=1),
     ]
     return _topology(features, hidden, outputs, bias=False, pairs=pairs)
+
+
+def _drawn(size: int, count: int, generator: torch.Generator) -> np.ndarray:
+    """Draw different numbers below a size; where a permutation of all would be large beside them, by drawing until there are enough."""
+    if size <= LARGE or count > size // 8:
+        return torch.randperm(size, generator=generator)[:count].numpy()
+    found = np.empty(0, np.int64)
+    while len(found) < count:
+        more = torch.randint(size, (count - len(found),), generator=generator).numpy()
+        found = np.unique(np.concatenate([found, more]))
+    return found
 
 
 def _rewire(feeds: np.ndarray, part: float, generator: torch.Generator) -> None:

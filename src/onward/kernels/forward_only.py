@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import torch
-from jaxtyping import Float, Shaped
+from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 
 from onward.kernels import dynamics, factored, influence, sparse
@@ -72,13 +72,17 @@ def propagate(
     initial: Float[Tensor, "*nets b f"],
     activation: Activation,
     engine: Engine,
+    carried_by: Wiring | None = None,
 ) -> Iterator[Carried]:
-    """Run the ticks once, the state and its derivative together; give every tick as it ends."""
+    """Run the ticks once, the state and its derivative together; give every tick as it ends.
+
+    `carried_by` has the edges by which the derivative is taken, if not by all.
+    """
     w, prepared = engine.prepare(weight, wiring, len(clamped), initial, activation)
-    carried = None
+    carried, own = None, wiring if carried_by is None else carried_by
     for k, tick in enumerate(dynamics.run(w, clamped, initial, activation)):
         final = k == len(clamped) - 1
-        carried = engine.step(carried, tick.reads, activation.slope(tick.drive), prepared, wiring, final=final)
+        carried = engine.step(carried, tick.reads, activation.slope(tick.drive), prepared, own, final=final)
         yield Carried(k, final, tick.activity[..., -wiring.outputs :], carried)
 
 
@@ -93,19 +97,25 @@ def loss_and_gradient(
     target: Shaped[Tensor, "..."],
     engine: Engine,
     importance: Float[Tensor, "*nets b"] | None = None,
+    edges: Int[Tensor, " carried"] | None = None,
 ) -> tuple[Float[Tensor, "*nets"], Float[Tensor, "*nets e"]]:
     """Run the ticks once; give the loss and its exact gradient with respect to every edge weight.
 
-    `importance` weighs the examples; the word `weight` is kept for edges.
+    `importance` weighs the examples; the word `weight` is kept for edges. `edges`, for the engine "influence" alone, are those whose
+    gradient can differ from zero; left out, all are carried.
     """
+    own = wiring if edges is None else wiring._replace(source=wiring.source[edges], target=wiring.target[edges])
     values, gradients = [], []
-    for tick in propagate(weight, wiring, clamped, initial, activation, engine):
+    for tick in propagate(weight, wiring, clamped, initial, activation, engine, own):
         if tick.final or loss.every_tick:
             loss.check_shape(target, tick.outputs.shape, len(clamped))
             value, error = loss(tick.outputs, loss.at_tick(target, tick.number, tick.outputs), importance)
             values.append(value)
-            gradients.append(engine.gradient(tick.derivative, error, wiring))
-    return sum(values[1:], values[0]) / len(values), sum(gradients[1:], gradients[0]) / len(gradients)
+            gradients.append(engine.gradient(tick.derivative, error, own))
+    gradient = sum(gradients[1:], gradients[0]) / len(gradients)
+    if edges is not None:
+        gradient = torch.zeros_like(weight).index_copy_(-1, edges, gradient)
+    return sum(values[1:], values[0]) / len(values), gradient
 
 
 @torch.no_grad()

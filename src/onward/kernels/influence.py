@@ -29,13 +29,14 @@ def step(
 ) -> Float[Tensor, "*nets b e kept"]:
     """Carry the influence over one tick. After the `final` tick only the output columns are kept, as only they are read."""
     kept = wiring.outputs if final else wiring.free
-    columns = torch.arange(wiring.free - kept, wiring.free, device=reads.device)
-    enters = (wiring.target.unsqueeze(-1) == columns).to(reads.dtype)
+    column = wiring.target - (wiring.free - kept)
+    said = reads[..., wiring.source] * (column >= 0)  # what enters a neuron whose column is not kept is added as zero
     if carried is None:
         influence = reads.new_zeros(*reads.shape[:-1], wiring.source.numel(), kept)
     else:
         influence = carried @ recurrent[..., None, :, -kept:]
-    influence.addcmul_(reads[..., wiring.source].unsqueeze(-1), enters)
+    place = column.clamp(min=0).unsqueeze(-1).expand(*said.shape, 1)
+    influence.scatter_add_(-1, place, said.unsqueeze(-1))
     return influence.mul_(slope[..., None, -kept:])
 
 

@@ -25,6 +25,7 @@ from onward.kernels.sparse_weights import Rows
 
 PRODUCTS = 4_000_000  # of a chunk, about
 SETTLED = 12  # ticks that are counted one by one
+SAMPLE = 256  # neurons that stand for all
 
 
 class Hop(NamedTuple):
@@ -120,7 +121,7 @@ class Count(NamedTuple):
     exact: bool
 
 
-def count(wiring: Wiring, ticks: int, *, rows: int = 256, products: int = 1_000_000) -> Count:
+def count(wiring: Wiring, ticks: int, *, rows: int = SAMPLE, products: int = 1_000_000) -> Count:
     """Count what a pattern would hold without making it, from some neurons if there are many.
 
     Args:
@@ -132,9 +133,7 @@ def count(wiring: Wiring, ticks: int, *, rows: int = 256, products: int = 1_000_
     source, target = wiring.source.cpu().numpy(), wiring.target.cpu().numpy()
     pushed = np.unique(target)
     graph = _graph(source, target, wiring, min(ticks, SETTLED))
-    # At most every edge is a product in a hop.
-    each = min(_walks(graph, min(ticks, SETTLED))[pushed].mean(), len(graph.edges))
-    chosen = pushed[:: max(1, len(pushed) // max(1, int(min(rows, products / max(1.0, each)))))]
+    chosen = _some(pushed, _walks(graph, min(ticks, SETTLED)), len(graph.edges), rows, products)
     hops, last = _hops(chosen, graph, min(ticks, SETTLED))
     share = len(pushed) / max(1, len(chosen))
     found = [
@@ -187,9 +186,22 @@ def _speaking(source: np.ndarray, target: np.ndarray, wiring: Wiring, ticks: int
     return speaks
 
 
+def _some(pushed: np.ndarray, walks: np.ndarray, most: int, rows: int, products: int) -> np.ndarray:
+    """Choose neurons evenly over all, so many, or fewer where they would have more products after a hop; there are `most` in a hop."""
+    each = min(walks[pushed].mean(), most)
+    return pushed[:: max(1, len(pushed) // max(1, int(min(rows, products / max(1.0, each)))))]
+
+
 def _cut(pushed: np.ndarray, graph: _Graph, ticks: int, products: int) -> Iterator[np.ndarray]:
-    """Give runs of neurons that have about so many products, judged by the walks that leave each."""
-    number = np.floor(np.cumsum(_walks(graph, ticks)[pushed]) / products)
+    """Give runs of neurons that have about so many products, judged by the walks that leave each and, on some, by how many of them meet."""
+    walks = _walks(graph, ticks)
+    if walks[pushed].sum() <= products or len(pushed) < SAMPLE:
+        share = 1.0
+    else:
+        some = _some(pushed, walks, len(graph.edges), SAMPLE, products)
+        hops, last = _hops(some, graph, ticks)
+        share = sum(hop.made.edges.numel() for hop in (*hops, *last) if hop.made is not None) / walks[some].sum()
+    number = np.floor(np.cumsum(share * walks[pushed]) / products)
     yield from np.split(pushed, np.flatnonzero(np.diff(number)) + 1)
 
 
@@ -252,8 +264,7 @@ def _merged(made: _Products, kept: np.ndarray) -> Hop:
     """Bring products of the same entry together, those that are kept."""
     rows, reached, before, edges = _chosen(kept, *made[:4])
     key = rows * (int(reached.max(initial=0)) + 1) + reached
-    order = np.argsort(key, kind="stable")
-    key = key[order]
+    key, order = (each.numpy() for each in torch.from_numpy(key).sort(stable=True))  # by digits, as numpy does not
     first = np.flatnonzero(np.diff(key, prepend=-1))
     counts = np.diff(first, append=len(key))
     return _hop(rows[order[first]], reached[order[first]], _rows(counts, before[order], edges[order], made.width))

@@ -1,15 +1,19 @@
-"""What each engine would cost on a topology, counted, and which one to take.
+"""What each engine would cost on a topology, counted, how it is cut to fit a budget of bytes, and which one to take.
 
-FLOPs count a multiply-add as two. Bytes are what is carried between ticks, old and new side by side, at its largest;
-the state itself is left out. Letters: T ticks, B examples, N neurons, E edges, F free neurons, O outputs.
+FLOPs count a multiply-add as two. Bytes are what is carried between ticks, old and new side by side, at its largest, in the parts
+that are carried at the same time; the state itself is left out. Letters: T ticks, B examples, N neurons, E edges, F free neurons,
+O outputs.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from math import ceil
 
 from onward.kernels import pattern
 from onward.kernels.dynamics import wiring_of
+from onward.kernels.parts import Parts
 from onward.kernels.sparse_weights import mostly_zeros
 from onward.topology import Topology
 
@@ -19,7 +23,7 @@ SLOWER, STARTING = 16, 10**8
 
 @dataclass(frozen=True)
 class Cost:
-    """Counted cost of one gradient: floating-point operations, and bytes carried."""
+    """Counted cost of one gradient: floating-point operations, and bytes carried at a time."""
 
     flops: int
     bytes: int
@@ -30,19 +34,41 @@ class Plan:
     """The cost of a gradient under each engine, under two formulations that are there for comparison, and the choice.
 
     Attributes:
-        engine: the engine with the fewest FLOPs; those of the sparse one count `SLOWER` times, and it starts with `STARTING`.
-        costs: per engine.
+        engine: the engine with the fewest FLOPs of those that fit; those of the sparse one count `SLOWER` times, and it starts with `STARTING`.
+        costs: per engine, cut as `parts` says.
         others: the published formulation (one N x N x N tensor an example), and backpropagation through the ticks.
+        parts: how each engine is cut; one that does not fit the budget in any parts is not there.
         exact: whether the sparse engine was counted on all neurons, or on some that stand for all.
     """
 
     engine: str
     costs: dict[str, Cost]
     others: dict[str, Cost]
+    parts: dict[str, Parts]
     exact: bool = True
 
 
-def plan(topology: Topology, ticks: int, batch: int, *, itemsize: int = 4) -> Plan:
+@dataclass(frozen=True)
+class _Task:
+    """A gradient to be counted: a graph, ticks, bytes a number, and how many edges are carried."""
+
+    topology: Topology
+    ticks: int
+    itemsize: int
+    live: int
+
+
+def plan(
+    topology: Topology,
+    ticks: int,
+    batch: int,
+    *,
+    itemsize: int = 4,
+    live: int | None = None,
+    budget: int | None = None,
+    threads: int = 1,
+    engine: str | None = None,
+) -> Plan:
     """Count the cost of one gradient at the last tick, and choose the engine.
 
     Args:
@@ -50,38 +76,110 @@ def plan(topology: Topology, ticks: int, batch: int, *, itemsize: int = 4) -> Pl
         ticks: number of updates.
         batch: number of examples.
         itemsize: bytes a number: 4 for float32, 8 for float64.
+        live: edges whose gradient can differ from zero, which are those that the influence engine carries; left out, all.
+        budget: bytes that may be carried at a time, by all threads together; left out, as many as it takes.
+        threads: parts that are carried at the same time.
+        engine: the one to take, if it is not to be chosen.
+
+    Raises:
+        ValueError: less than one tick, example, byte or thread; a budget that holds no part of any engine, or of the given one.
     """
     if ticks < 1 or batch < 1:
         raise ValueError(f"a plan needs at least 1 tick and 1 example, got {ticks} and {batch}")
-    n, e, f, o = topology.neurons, topology.edges, topology.free, topology.outputs
-    run = 2 * ticks * batch * n * f
+    if threads < 1 or (budget is not None and budget < 1):
+        raise ValueError(f"a plan needs at least 1 thread and 1 byte, got {threads} and {budget}")
+    task = _Task(topology, ticks, itemsize, topology.edges if live is None else live)
+    found = pattern.count(wiring_of(topology), ticks)
+    ways: dict[str, Callable[[int, int], Cost]] = {
+        "influence": lambda examples, edges: _influence(task, examples, edges),
+        "factored": lambda examples, edges: _factored(task, examples),
+        "sparse": lambda examples, edges: _sparse(task, found, examples),
+    }
+    costs, parts = {}, {}
+    for name, cost in ways.items():
+        edges, cuttable = (max(1, task.live), True) if name == "influence" else (topology.edges, False)
+        cut = _cut(cost, batch, edges, cuttable, budget, threads)
+        if cut is not None:
+            parts[name] = cut
+        costs[name] = _total(task, cost, batch, edges, cut or Parts(1, 1 if cuttable else edges, threads))
+    allowed = {name: costs[name] for name in parts if engine in (None, name)}
+    if not allowed:
+        wanted = costs if engine is None else {engine: costs[engine]}
+        least = min(wanted, key=lambda name: wanted[name].bytes)
+        raise ValueError(
+            f"a budget of {budget} bytes holds no part of the gradient; the engine {least!r} takes at least {wanted[least].bytes}"
+        )
+    chosen = min(allowed, key=lambda name: STARTING + SLOWER * costs[name].flops if name == "sparse" else costs[name].flops)
+    return Plan(chosen, costs, _others(task, batch), parts, found.exact)
+
+
+def _cut(
+    cost: Callable[[int, int], Cost], batch: int, edges: int, cuttable: bool, budget: int | None, threads: int
+) -> Parts | None:
+    """Find the largest parts that fit and give every thread one: all edges of some examples, or some edges of one; None if none fits."""
+    by_edges = cuttable and batch < threads
+    examples, edges = (batch, ceil(edges / threads)) if by_edges else (ceil(batch / threads), edges)
+
+    def fits(examples: int, edges: int) -> bool:
+        return budget is None or threads * cost(examples, edges).bytes <= budget
+
+    if fits(1, edges):
+        return Parts(_largest(examples, lambda some: fits(some, edges)), edges, threads)
+    if cuttable and fits(1, 1):
+        return Parts(1, _largest(edges, lambda some: fits(1, some)), threads)
+    return None
+
+
+def _largest(most: int, fits: Callable[[int], bool]) -> int:
+    """Give the largest number up to `most` that fits, where 1 does and a smaller one fits if a larger does."""
+    low, high = 1, most
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if fits(middle) else (low, middle - 1)
+    return low
+
+
+def _total(task: _Task, cost: Callable[[int, int], Cost], batch: int, edges: int, parts: Parts) -> Cost:
+    """Sum the cost over all parts: the state is run once more for the derivative of the loss, and again for every part of the edges."""
+    runs = ceil(edges / parts.edges)
+    whole = cost(batch, edges)
+    again = 0 if parts.examples >= batch and runs == 1 else runs * _run(task, batch)
+    at_a_time = min(parts.threads, runs * ceil(batch / parts.examples))
+    here = cost(min(parts.examples, batch), min(parts.edges, edges))
+    return Cost(whole.flops + again, at_a_time * here.bytes)
+
+
+def _run(task: _Task, batch: int) -> int:
+    """Count a run of the state."""
+    n, f = task.topology.neurons, task.topology.free
+    return 2 * task.ticks * batch * (task.topology.edges if mostly_zeros(task.topology) else n * f)
+
+
+def _influence(task: _Task, batch: int, edges: int) -> Cost:
+    f, o, ticks = task.topology.free, task.topology.outputs, task.ticks
     full, final = max(ticks - 2, 0), min(ticks - 1, 1)
+    moves = 2 * batch * edges * f * (full * f + final * o)
+    touches = 3 * batch * edges * ((ticks - 1) * f + o)
+    contraction = 2 * batch * edges * o
+    run = 2 * ticks * batch * task.topology.neurons * f
+    return Cost(run + moves + touches + contraction, 2 * task.itemsize * batch * edges * (f if ticks > 1 else o))
 
-    moves = 2 * batch * e * f * (full * f + final * o)
-    touches = 3 * batch * e * ((ticks - 1) * f + o)
-    contraction = 2 * batch * e * o
-    influence = Cost(run + moves + touches + contraction, 2 * itemsize * batch * e * (f if ticks > 1 else o))
 
+def _factored(task: _Task, batch: int) -> Cost:
+    n, f, o, ticks = task.topology.neurons, task.topology.free, task.topology.outputs, task.ticks
+    full, final = max(ticks - 2, 0), min(ticks - 1, 1)
     products = sum(range(full)) * 2 * batch * f**3 + max(ticks - 2, 0) * 2 * batch * f * f * o
     scalings = sum(range(1, full + 1)) * 2 * batch * f * f + final * (ticks - 1) * 2 * batch * f * o
     meeting = 2 * ticks * batch * (n * f + f * o)
     old, new = max(full - 1, 0) * f * f, full * f * f  # spread factors before and after the last full tick
     held = max(old + new, new + (ticks - 1) * f * o)
-    factored = Cost(run + products + scalings + meeting, itemsize * batch * (held + ticks * n + f))
-
-    published = Cost(2 * ticks * batch * n**2 * (n**2 + n), 2 * itemsize * batch * n**3)
-    swept = 3 * 2 * ticks * batch * (e if mostly_zeros(topology) else n * f)
-    backprop = Cost(swept, itemsize * batch * ticks * (n + f))
-    found = pattern.count(wiring_of(topology), ticks)
-    sparse = _sparse(topology, found, ticks, batch, itemsize)
-    costs = {"influence": influence, "factored": factored, "sparse": sparse}
-    chosen = min(costs, key=lambda name: STARTING + SLOWER * costs[name].flops if name == "sparse" else costs[name].flops)
-    others = {"as published (N x N x N)": published, "backprop through the ticks": backprop}
-    return Plan(chosen, costs, others, found.exact)
+    run = 2 * ticks * batch * n * f
+    return Cost(run + products + scalings + meeting, task.itemsize * batch * (held + ticks * n + f))
 
 
-def _sparse(topology: Topology, found: pattern.Count, ticks: int, batch: int, itemsize: int) -> Cost:
+def _sparse(task: _Task, found: pattern.Count, batch: int) -> Cost:
     """Count the sparse engine, what it lays out among its bytes."""
+    topology, ticks = task.topology, task.ticks
     run = 4 * ticks * batch * topology.edges  # the state, and the meeting of what was said and blamed
     times = range(ticks - 2, 0, -1)
     full = sum(many * (2 * products + entries) for many, (products, entries) in zip(times, found.hops, strict=True))
@@ -89,4 +187,12 @@ def _sparse(topology: Topology, found: pattern.Count, ticks: int, batch: int, it
     states = ticks * batch * (topology.neurons + topology.free)
     factors = batch * min(sum(entries for _, entries in found.hops), pattern.PRODUCTS)
     layout = 8 * sum(products + entries for products, entries in (*found.hops, *found.last)) + 40 * topology.edges
-    return Cost(int(run + batch * (full + read)), int(itemsize * (states + factors) + layout))
+    return Cost(int(run + batch * (full + read)), int(task.itemsize * (states + factors) + layout))
+
+
+def _others(task: _Task, batch: int) -> dict[str, Cost]:
+    n, f, e, ticks = task.topology.neurons, task.topology.free, task.topology.edges, task.ticks
+    published = Cost(2 * ticks * batch * n**2 * (n**2 + n), 2 * task.itemsize * batch * n**3)
+    swept = 3 * 2 * ticks * batch * (e if mostly_zeros(task.topology) else n * f)
+    backprop = Cost(swept, task.itemsize * batch * ticks * (n + f))
+    return {"as published (N x N x N)": published, "backprop through the ticks": backprop}

@@ -12,13 +12,15 @@ import numpy as np
 from onward.topology import Topology
 
 
-def active(topology: Topology, ticks: int, *, silent_at_zero: bool = True) -> np.ndarray:
+def active(topology: Topology, ticks: int, *, silent_at_zero: bool = True, from_zero: bool = True) -> np.ndarray:
     """Tell which neurons can be active before tick 1, 2, ... and after the last: boolean, (ticks + 1) x neurons.
 
-    The input is given at every tick to clamped inputs, or once, before the first tick, to free ones.
+    The input is given at every tick to clamped inputs, or once, before the first tick, to free ones. The others begin at zero, or,
+    if not `from_zero`, at any activity.
     """
     can = np.zeros((ticks + 1, topology.neurons), dtype=bool)
     can[0, : topology.inputs] = True
+    can[0] |= not from_zero
     for t in range(ticks):
         if topology.clamped:
             can[t + 1, : topology.inputs] = True
@@ -37,13 +39,18 @@ def influential(topology: Topology, ticks: int) -> np.ndarray:
     return can
 
 
-def live(topology: Topology, ticks: int, *, silent_at_zero: bool = True, every_tick: bool = False) -> np.ndarray:
+def live(
+    topology: Topology, ticks: int, *, silent_at_zero: bool = True, from_zero: bool = True, every_tick: bool = False
+) -> np.ndarray:
     """Tell which edges can influence what is read of the outputs, at the last tick or at every tick: boolean, edges."""
-    speaks = active(topology, ticks, silent_at_zero=silent_at_zero)[:-1, topology.source]
-    heard = influential(topology, ticks - 1)[:, topology.target]
+    speaks = active(topology, ticks, silent_at_zero=silent_at_zero, from_zero=from_zero)[:-1]
+    heard = influential(topology, ticks - 1)
     if every_tick:
         heard = np.logical_or.accumulate(heard)
-    return np.any(speaks & heard[::-1], axis=0)
+    found = np.zeros(topology.edges, dtype=bool)
+    for said, left in zip(speaks, heard[::-1], strict=True):
+        found |= said[topology.source] & left[topology.target]
+    return found
 
 
 def distances(topology: Topology) -> list[int | None]:

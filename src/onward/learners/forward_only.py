@@ -6,20 +6,33 @@ earlier ticks by the influence engine, and nothing is differentiated backwards b
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from functools import partial
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from onward.kernels import curvature, forward_only, losses, sparse
+from onward.kernels import curvature, forward_only, losses, reach, sparse
+from onward.kernels import parts as by_parts
 from onward.kernels.curvature import Quadratic
 from onward.kernels.forward_only import Engine
 from onward.kernels.losses import Loss
+from onward.kernels.parts import Parts
 from onward.kernels.plan import plan
 from onward.learners.base import AbstractLearner, Credit
+from onward.learners.compiling import compiled
 from onward.nets.mesh import MeshNet
+
+
+class _Planned(NamedTuple):
+    """How gradients of a number of ticks and examples are made; in one part, and by all edges, where nothing else is said."""
+
+    engine: Engine
+    parts: Parts | None
+    edges: Tensor | None
 
 
 class ForwardOnly(AbstractLearner):
@@ -39,8 +52,42 @@ class ForwardOnly(AbstractLearner):
         self.net = net
         self.loss = losses.find(loss)
         self.engine = None if engine is None else forward_only.find(engine)
+        self.budget: int | None = None
+        self.threads = 1
+        self._loss_and_gradient = forward_only.loss_and_gradient
         self._layout = sparse.Layout()
-        self._planned: dict[tuple[int, int], Engine] = {}
+        self._planned: dict[tuple[int, int, bool], _Planned] = {}
+
+    def within(self, budget: int | None, *, threads: int = 1) -> ForwardOnly:
+        """Cut every gradient into parts of some examples and some edges, so that what is carried stays within a budget; give the learner itself.
+
+        The gradient is the same but for the order of sums. Jacobians and curvatures are not cut.
+
+        Args:
+            budget: bytes that are carried at a time by all threads together, the state left out; None for as many as it takes.
+            threads: parts that are carried at the same time, each by one thread of its own.
+
+        Raises:
+            ValueError: a budget or threads below 1; a budget below the least part, once a batch is seen.
+        """
+        if threads < 1 or (budget is not None and budget < 1):
+            raise ValueError(
+                f"a gradient is cut into parts of at least 1 byte by at least 1 thread, got {budget} and {threads}"
+            )
+        self.budget, self.threads = budget, threads
+        self._planned.clear()
+        return self
+
+    def compile(self, **options: Any) -> None:
+        """Let `torch.compile` fuse all ticks of a gradient into one computation, from the next batch on.
+
+        It holds for gradients by the engines "influence" and "factored" that are made in one part. Every number of ticks and
+        examples is compiled once, which takes seconds, and longer for many ticks. Results equal those before but for rounding.
+
+        Args:
+            options: of `torch.compile`, as `backend` or `mode`.
+        """
+        self._loss_and_gradient = compiled(forward_only.loss_and_gradient, **options)
 
     def credit(
         self,
@@ -51,11 +98,15 @@ class ForwardOnly(AbstractLearner):
         importance: Float[Tensor, "*nets b"] | None = None,
     ) -> Iterator[Credit]:
         """Yield the one parcel of a batch. Shapes as in `MeshNet.drive`."""
-        clamped, state = self.net.drive(x, initial)
-        engine = self._engine(len(clamped), state.shape[-2])
-        loss, gradient = forward_only.loss_and_gradient(
-            self.net.weight, self.net.wiring, clamped, state, self.net.activation, self.loss, y, engine, importance
-        )
+        net = self.net
+        clamped, state = net.drive(x, initial)
+        engine, parts, edges = self._plan(len(clamped), state.shape[-2], from_zero=initial is None)
+        given = net.weight, net.wiring, clamped, state, net.activation, self.loss, y, engine
+        if parts is None:
+            run = forward_only.loss_and_gradient if engine.name == "sparse" else self._loss_and_gradient
+            loss, gradient = run(*given, importance, edges)
+        else:
+            loss, gradient = by_parts.loss_and_gradient(*given, parts, importance, edges)
         yield Credit(loss, {"net.weight": gradient})
 
     @torch.no_grad()
@@ -68,7 +119,7 @@ class ForwardOnly(AbstractLearner):
     ) -> Float[Tensor, "*nets b o e"]:
         """Give the derivative of every output of the last tick with respect to every weight."""
         clamped, state = self.net.drive(x, initial)
-        engine = self._engine(len(clamped), state.shape[-2])
+        engine = self._plan(len(clamped), state.shape[-2], from_zero=initial is None).engine
         return forward_only.outputs_and_jacobian(
             self.net.weight, self.net.wiring, clamped, state, self.net.activation, engine
         )[1]
@@ -83,16 +134,39 @@ class ForwardOnly(AbstractLearner):
     ) -> Quadratic:
         """Give the loss of a batch, its gradient and its Gauss-Newton curvature; `importance` as for `credit`."""
         clamped, state = self.net.drive(x, initial)
-        engine = self._engine(len(clamped), state.shape[-2])
+        engine = self._plan(len(clamped), state.shape[-2], from_zero=initial is None).engine
         return curvature.quadratic(
             self.net.weight, self.net.wiring, clamped, state, self.net.activation, self.loss, y, engine, importance
         )
 
-    def _engine(self, ticks: int, batch: int) -> Engine:
-        key = (ticks, batch)
-        if self.engine is None and key not in self._planned:
-            self._planned[key] = forward_only.find(plan(self.net.topology, ticks, batch).engine)
-        engine = self._planned[key] if self.engine is None else self.engine
-        if engine is forward_only.SPARSE:
-            return engine._replace(prepare=partial(sparse.prepare, layout=self._layout))
-        return engine
+    def _plan(self, ticks: int, batch: int, *, from_zero: bool) -> _Planned:
+        """Choose the engine, its parts and its edges, once for every size of batch."""
+        key = ticks, batch, from_zero
+        if key not in self._planned:
+            self._planned[key] = self._made(*key)
+        return self._planned[key]
+
+    def _made(self, ticks: int, batch: int, from_zero: bool) -> _Planned:
+        if self.engine is not None and self.engine.name not in forward_only.ENGINES:
+            return _Planned(self.engine, None, None)
+        net, topology = self.net, self.net.topology
+        every, silent = self.loss.every_tick, net.activation.silent_at_zero
+        live = reach.live(topology, ticks, silent_at_zero=silent, from_zero=from_zero, every_tick=every)
+        found = plan(
+            topology,
+            ticks,
+            batch,
+            itemsize=net.weight.element_size(),
+            live=int(live.sum()),
+            budget=None if self.budget is None else max(1, self.budget // math.prod(net.nets)),
+            threads=self.threads,
+            engine=None if self.engine is None else self.engine.name,
+        )
+        engine, parts = self.engine or forward_only.find(found.engine), found.parts[found.engine]
+        edges = None
+        if engine.name == "influence" and not live.all():
+            edges = torch.from_numpy(live.nonzero()[0]).to(net.weight.device)
+        if engine.name == "sparse":
+            engine = engine._replace(prepare=partial(sparse.prepare, layout=self._layout))
+        whole = parts.examples >= batch and parts.edges >= (topology.edges if edges is None else len(edges))
+        return _Planned(engine, None if whole else parts, edges)

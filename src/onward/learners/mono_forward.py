@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from onward.kernels import local, losses
 from onward.kernels.losses import Loss
 from onward.learners.base import AbstractLearner, Credit
+from onward.learners.compiling import compiled
 from onward.learners.local import Lesson
 from onward.nets import projected, projections, readouts
 from onward.nets.layered import LayeredNet, check_apart, check_count
@@ -25,8 +26,6 @@ from onward.nets.modes import evaluating, rests, run
 from onward.nets.projections import Projection
 from onward.nets.readouts import Readout, last
 from onward.nets.staged import staged, tied
-
-RECOMPILED = 256  # shapes of blocks and batches that are compiled before torch gives up
 
 
 class MonoForward(AbstractLearner):
@@ -124,8 +123,7 @@ class MonoForward(AbstractLearner):
         Args:
             options: of `torch.compile`, as `backend` or `mode`.
         """
-        given: dict[str, Any] = {"dynamic": False, "isolate_recompiles": True, "recompile_limit": RECOMPILED, **options}
-        self._closed_form = torch.compile(local.closed_form, **given)
+        self._closed_form = compiled(local.closed_form, **options)
 
     def parts(self, block: int) -> dict[str, nn.Module]:
         """Give a block and its projection, by the prefix of their names."""

@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 
 STATUS = Path("/proc/self/status")
+MEMORY = Path("/proc/meminfo")
 
 
 def peak_resident() -> int:
@@ -30,6 +31,14 @@ def resident() -> dict[str, int]:
     return {name: _of(key) for name, key in (("anonymous", "RssAnon"), ("mapped", "RssFile"), ("shared", "RssShmem"))}
 
 
+def available() -> int | None:
+    """Give the bytes of memory that a program could take now without swapping (`MemAvailable` of Linux); None if the system does not tell."""
+    try:
+        return _kibibytes(MEMORY, "MemAvailable")
+    except ValueError:
+        return None
+
+
 def allocator_peak(device: torch.device) -> int:
     """Give the most bytes of tensors that the allocator of an accelerator had handed out at once.
 
@@ -42,11 +51,16 @@ def allocator_peak(device: torch.device) -> int:
 
 
 def _of(key: str) -> int:
+    return _kibibytes(STATUS, key)
+
+
+def _kibibytes(path: Path, key: str) -> int:
+    """Read a line like `VmHWM: 12 kB`, in bytes."""
     try:
-        lines = STATUS.read_text().splitlines()
+        lines = path.read_text().splitlines()
     except OSError:
         lines = []
     for line in lines:
         if line.startswith(f"{key}:"):
             return int(line.split()[1]) * 1024
-    raise ValueError(f"this system does not tell its memory: {STATUS} has no {key}")
+    raise ValueError(f"this system does not tell its memory: {path} has no {key}")

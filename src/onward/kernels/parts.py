@@ -1,0 +1,137 @@
+"""The exact gradient part by part: some examples and some edges at a time, within a budget of bytes and by several threads.
+
+    dL/dw[e] = sum_b sum_o P[b, e, o] error[b, o]
+
+What an edge does to an example has to do with no other edge and no other example, so that every part is carried by itself, and the
+parts add up. All that they share is the derivative of the loss at the outputs; it comes from a run of the state alone, which is little beside the
+derivative and is run again for every part, so that nothing is kept of earlier ticks.
+
+Axes: b batch, t ticks, e edges, f free neurons, i clamped inputs, o outputs; `*nets` nets side by side.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, NamedTuple, TypeVar
+
+import torch
+from jaxtyping import Float, Int, Shaped
+from torch import Tensor
+
+from onward.kernels import dynamics
+from onward.kernels.activations import Activation
+from onward.kernels.dynamics import Wiring
+from onward.kernels.forward_only import Engine
+from onward.kernels.losses import Loss
+
+Part = TypeVar("Part")
+Found = TypeVar("Found")
+
+
+@dataclass(frozen=True)
+class Parts:
+    """How a gradient is cut: so many examples and edges at a time, and so many such parts at the same time.
+
+    Attributes:
+        examples: at a time.
+        edges: at a time.
+        threads: parts that are carried at the same time, each by one thread.
+    """
+
+    examples: int
+    edges: int
+    threads: int = 1
+
+    def cut(self, batch: int, edges: Int[Tensor, " e"]) -> list[tuple[slice, Tensor]]:
+        """Give the examples and the edges of every part."""
+        firsts = range(0, batch, self.examples)
+        return [(slice(first, first + self.examples), some) for some in edges.split(self.edges) for first in firsts]
+
+
+class _Run(NamedTuple):
+    """What all parts read."""
+
+    w: Any
+    prepared: Any
+    wiring: Wiring
+    clamped: Tensor
+    initial: Tensor
+    activation: Activation
+    engine: Engine
+    errors: dict[int, Tensor]  # derivative of the loss at the outputs, by tick
+
+
+@torch.no_grad()
+def loss_and_gradient(
+    weight: Float[Tensor, "*nets e"],
+    wiring: Wiring,
+    clamped: Float[Tensor, "t *nets b i"],
+    initial: Float[Tensor, "*nets b f"],
+    activation: Activation,
+    loss: Loss,
+    target: Shaped[Tensor, "..."],
+    engine: Engine,
+    parts: Parts,
+    importance: Float[Tensor, "*nets b"] | None = None,
+    edges: Int[Tensor, " carried"] | None = None,
+) -> tuple[Float[Tensor, "*nets"], Float[Tensor, "*nets e"]]:
+    """Give the loss and its exact gradient, as `forward_only.loss_and_gradient` does, part by part.
+
+    Args:
+        weight: of the edges; this and what follows as there.
+        wiring: the graph.
+        clamped: inputs at every tick.
+        initial: state.
+        activation: of the free neurons.
+        loss: at the last tick, or at every tick.
+        target: of the loss.
+        engine: only "influence" carries some edges without the others; of the other engines all edges are in one part.
+        parts: how it is cut.
+        importance: of the examples.
+        edges: the edges whose gradient can differ from zero; left out, all.
+    """
+    w, prepared = engine.prepare(weight, wiring, len(clamped), initial, activation)
+    values, errors = [], {}
+    for k, tick in enumerate(dynamics.run(w, clamped, initial, activation)):
+        if k == len(clamped) - 1 or loss.every_tick:
+            outputs = tick.activity[..., -wiring.outputs :]
+            loss.check_shape(target, outputs.shape, len(clamped))
+            value, errors[k] = loss(outputs, loss.at_tick(target, k, outputs), importance)
+            values.append(value)
+    run = _Run(w, prepared, wiring, clamped, initial, activation, engine, errors)
+    carried = torch.arange(weight.shape[-1], device=weight.device) if edges is None else edges
+    gradient = torch.zeros_like(weight)
+    cut = parts.cut(initial.shape[-2], carried)
+    for (_, some), found in zip(cut, _each(lambda part: _part(run, *part), cut, parts.threads), strict=True):
+        gradient.index_add_(-1, some, found)
+    return sum(values[1:], values[0]) / len(values), gradient / len(values)
+
+
+@torch.no_grad()  # which holds for one thread alone
+def _part(run: _Run, examples: slice, edges: Int[Tensor, " some"]) -> Float[Tensor, "*nets some"]:
+    """Carry the derivative of some examples with respect to some edges over all ticks."""
+    own = run.wiring._replace(source=run.wiring.source[edges], target=run.wiring.target[edges])
+    found, carried, last = [], None, len(run.clamped) - 1
+    clamped, initial = run.clamped[..., examples, :], run.initial[..., examples, :]
+    for k, tick in enumerate(dynamics.run(run.w, clamped, initial, run.activation)):
+        slope = run.activation.slope(tick.drive)
+        carried = run.engine.step(carried, tick.reads, slope, run.prepared, own, final=k == last)
+        if k in run.errors:
+            found.append(run.engine.gradient(carried, run.errors[k][..., examples, :], own))
+    return sum(found[1:], found[0])
+
+
+def _each(work: Callable[[Part], Found], parts: Sequence[Part], threads: int) -> Iterator[Found]:
+    """Do the work of every part, in their order or several at the same time; give what is found in their order."""
+    if threads == 1 or len(parts) == 1:
+        yield from map(work, parts)
+        return
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with ThreadPoolExecutor(threads, "onward-part", initializer=torch.set_num_threads, initargs=(1,)) as pool:
+            yield from pool.map(work, parts)
+    finally:
+        torch.set_num_threads(before)
