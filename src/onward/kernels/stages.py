@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, reduce
 
 import torch
 from jaxtyping import Float
@@ -57,14 +57,15 @@ def convolution(stride: Sequence[int], padding: Sequence[int], dilation: Sequenc
     settings = (list(stride), list(padding), list(dilation), False, [0, 0], groups)
 
     def run(x: Tensor, own: Sequence[Tensor]) -> tuple[Tensor, Kept]:
-        bias = own[1] if len(own) > 1 else None
-        return functional.conv2d(x, own[0], bias, settings[0], settings[1], settings[2], groups), (x,)
+        x, kernels, bias = _channels_last(x), _channels_last(own[0]), own[1] if len(own) > 1 else None
+        return functional.conv2d(x, kernels, bias, settings[0], settings[1], settings[2], groups), (x,)
 
     def back(dz: Tensor, kept: Kept, own: Sequence[Tensor], wanted: bool) -> tuple[Tensor | None, list[Tensor]]:
-        x, kernels = kept[0].to(dz.dtype), own[0].to(dz.dtype)
+        x, kernels = kept[0].to(dz.dtype), _channels_last(own[0].to(dz.dtype))
         biases = [own[0].shape[0]] if len(own) > 1 else [0]
         asked = [wanted, True, len(own) > 1]
-        dx, dw, dc = torch.ops.aten.convolution_backward(dz, x, kernels, biases, *settings, asked)
+        dx, dw, dc = torch.ops.aten.convolution_backward(_channels_last(dz), x, kernels, biases, *settings, asked)
+        dw = dw.contiguous()  # as its kernels lie, for optimisers that take both at once
         return (dx if wanted else None), ([dw, dc] if len(own) > 1 else [dw])
 
     return Stage(run, back)
@@ -98,10 +99,10 @@ def average_pooling(window: int) -> Stage:
     """Means over windows of a map that do not overlap; blame spreads evenly over its window."""
 
     def run(x: Tensor, own: Sequence[Tensor]) -> tuple[Tensor, Kept]:
-        return functional.avg_pool2d(x, window), (x.new_empty(0, *x.shape[-2:]),)
+        return _means(x, window), (x.new_empty(0, *x.shape[-2:]),)
 
     def back(dy: Tensor, kept: Kept, own: Sequence[Tensor], wanted: bool) -> tuple[Tensor | None, list[Tensor]]:
-        return _to_size(_spread(dy / window**2, window), kept[0].shape[-2:]), []
+        return _to_size(_spread(_channels_last(dy) / window**2, window), kept[0].shape[-2:]), []
 
     return Stage(run, back)
 
@@ -133,10 +134,29 @@ def _unflatten(dy: Tensor, kept: Kept, own: Sequence[Tensor], wanted: bool) -> t
 flatten = Stage(_flatten, _unflatten)
 
 
+def _means(x: Float[Tensor, "b c hh ww"], window: int) -> Float[Tensor, "b c h w"]:
+    """Means over windows: row by row and then column by column, which is several times as fast as PyTorch's pooling of a plain map on a CPU."""
+    if x.device.type != "cpu" or x.dtype.itemsize < 4 or min(x.shape[-2:]) < window:
+        return functional.avg_pool2d(x, window)  # which sums half precision in single, and says what is too small
+    rows, columns = (size // window for size in x.shape[-2:])
+    whole = x[..., : rows * window, : columns * window]
+    tall = reduce(torch.add, whole.unflatten(-2, (rows, window)).unbind(-2))
+    return reduce(torch.add, tall.unflatten(-1, (columns, window)).unbind(-1)).div_(window**2)
+
+
 def _spread(y: Float[Tensor, "b c h w"], window: int) -> Float[Tensor, "b c hh ww"]:
     b, c, h, w = y.shape
-    spread = y[:, :, :, None, :, None].expand(b, c, h, window, w, window).reshape(b, c, h * window, w * window)
-    return spread.contiguous()  # of a map of one place it would be a view, whose numbers share one place
+    places = y.permute(0, 2, 3, 1)[:, :, None, :, None].expand(b, h, window, w, window, c)
+    spread = places.reshape(
+        b, h * window, w * window, c
+    ).contiguous()  # of one place it is a view, whose numbers share one place
+    return spread.permute(0, 3, 1, 2)
+
+
+def _channels_last(x: Tensor) -> Tensor:
+    """Lay a map out place by place, which convolutions on a CPU are up to four times as fast with."""
+    fast = x.device.type == "cpu" and x.dtype.itemsize <= 4 and x.ndim == 4
+    return x.contiguous(memory_format=torch.channels_last) if fast else x
 
 
 def _to_size(x: Float[Tensor, "b c h w"], size: Sequence[int]) -> Float[Tensor, "b c hh ww"]:

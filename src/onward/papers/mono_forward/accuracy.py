@@ -25,6 +25,8 @@ from onward.reports import figures
 from onward.reports.artefact import Artefact, Element, Picture, Results, Table, Text
 from onward.reports.canvas import Figure, figure_of, row_of_axes
 
+FITTED = 0.1  # training loss below which a net has learned its examples
+TEST = 10_000  # pictures in the test part of each data set
 NEAR = 0.3  # points below the paper that still count as its number
 
 # Which of its problem's rates each rule's short runs chose; a test compares this with the stored results of the tuning.
@@ -59,6 +61,8 @@ NAMES = {
     "mf": "Mono-Forward",
     "fa": "FA",
     "dfa": "DFA",
+    "ds": "deep supervision",
+    "joint": "joint",
 }
 
 
@@ -107,7 +111,7 @@ def render(results: Results) -> list[Element]:
         Text("## Half precision"),
         _precision(*({key: results[one.name] for key, one in arm.items()} for arm in (HALF, SINGLE))),
     ]
-    elements += [Text("## How the rates were chosen"), _rates(results)]
+    elements += [Text("## How the rates were chosen"), rates(results, TUNING)]
     elements += [Text(one) for one in _seconds(found, {key: results[one.name] for key, one in SECOND.items()})]
     return elements
 
@@ -135,11 +139,12 @@ def _table(found: Mapping[tuple[str, str], Sequence[Result]]) -> Table:
                     NAMES[rule] + (f", {words}" if words else ""),
                     "" if theirs is None else f"{theirs:.2f}",
                     percent(value),
+                    f"{value.n}",
                     "" if theirs is None else f"{100 * value.value - theirs:+.2f}",
                 ]
             )
     rows += [
-        [TITLES[prefix + data], NAMES.get(rule, rule), f"{theirs:.2f}", "not run", ""]
+        [TITLES[prefix + data], NAMES.get(rule, rule), f"{theirs:.2f}", "not run", "", ""]
         for prefix, table in (("", printed.MLP), ("cnn-", printed.CNN))
         for rule, cells in table.items()
         for data, theirs in cells.items()
@@ -147,35 +152,46 @@ def _table(found: Mapping[tuple[str, str], Sequence[Result]]) -> Table:
     ]
     return Table(
         "Test accuracy in per cent: mean ± 95 % over the seeds. The paper's FA, DFA and all of its spreads are lost.",
-        ["data, net", "rule", "paper", "onward", "difference"],
+        ["data, net", "rule", "paper", "onward", "seeds", "difference"],
         rows,
     )
 
 
 def _verdicts(found: Mapping[tuple[str, str], Sequence[Result]]) -> Text:
     """Say for every printed cell, by its interval, whether it was reached; validation chooses between two readouts."""
-    groups: dict[str, list[str]] = {"reached": [], "missed": [], "undecided": [], "one seed": []}
+    groups: dict[tuple[str, bool], list[str]] = {}
     for (name, rule), ours in found.items():
         theirs = _printed(name, rule)
         if theirs is None or not ours:
             continue
-        way = max(_ways(rule), key=lambda way: mean(values(ours, way.replace("test", "validation"))).value)
+        ways = _ways(rule)
+        way = max(ways, key=lambda way: mean(values(ours, way.replace("test", "validation"))).value)
         value = mean(values(ours, way))
-        groups[reached(value, theirs)].append(f"{NAMES[rule]} on {TITLES[name]} ({percent(value)}, paper {theirs:.2f})")
+        by = f" by its {ways[way].partition(' (')[0]}" if len(ways) > 1 else ""
+        told = f"{NAMES[rule]} on {TITLES[name]}{by} ({percent(value)}, paper {theirs:.2f})"
+        groups.setdefault((reached(value, theirs), value.n > 1), []).append(told)
     words = {
         "reached": f"Within {NEAR} points of the paper or above, by the whole interval",
         "missed": "**Not reached**, below that by the whole interval",
         "undecided": f"Undecided, as {NEAR} points below the paper lies in the interval",
-        "one seed": "One seed, which says nothing about others",
     }
-    return Text(" ".join(f"{words[group]}: {'; '.join(cells)}." for group, cells in groups.items() if cells))
+    sentences = [
+        f"{words[said]}{'' if several else f', of one seed by the uncertainty of {TEST:,} test pictures alone'}: {'; '.join(groups[said, several])}."
+        for several in (True, False)
+        for said in words
+        if (said, several) in groups
+    ]
+    return Text(
+        " ".join(
+            sentences + ["Of Mono-Forward's two predictions validation chooses the one that is judged."] * bool(sentences)
+        )
+    )
 
 
 def reached(found: Mean, printed: float) -> str:
-    """Judge a cell by its interval: "reached", "missed" or "undecided"; or "one seed"."""
-    if found.n < 2:
-        return "one seed"
-    low, high, bar = 100 * (found.value - found.half), 100 * (found.value + found.half), printed - NEAR
+    """Judge a cell by its interval: "reached", "missed" or "undecided". One seed has that of the test part alone (a binomial's, at 95 %)."""
+    half = found.half if found.n > 1 else 1.96 * (found.value * (1 - found.value) / TEST) ** 0.5
+    low, high, bar = 100 * (found.value - half), 100 * (found.value + half), printed - NEAR
     return "reached" if low >= bar else "missed" if high < bar else "undecided"
 
 
@@ -214,8 +230,27 @@ def readings(
             )
         elif name in LONGER:
             told.append(f"{LONGER[name]} times the passes: {NOT_RUN}")
-        sentences.append(f"*{TITLES[name]}*: {'; '.join(told)}.")
+        sentences.append(f"*{TITLES[name]}*: {'; '.join(told)}.{_as_the_study(name, long.get((name, 'mf'), []))}")
     return sentences
+
+
+def _as_the_study(name: str, long: Sequence[Result]) -> str:
+    """Set the independent study beside a reading, and say how far the longer runs of Mono-Forward have come."""
+    if name not in printed.STUDY_EQUAL:
+        return ""
+    converged = printed.STUDY_CONVERGED.get(name)
+    told = f" The independent study has {printed.STUDY_EQUAL[name]:+.2f} with equal passes"
+    if converged is None:
+        return f"{told}."
+    told += f", and {converged:+.2f} with each rule trained to its own convergence, with augmentation."
+    if not long:
+        return told
+    losses = [mean([result.history[part][-1] for result in long]).value for part in ("loss", "validation_loss")]
+    fitted = ", so more passes have nothing left to learn from" if losses[0] < FITTED else ""
+    return (
+        f"{told} Here, without augmentation, {int(long[0].metrics['epochs'])} passes bring Mono-Forward's training loss to {losses[0]:.3f} and leave its validation "
+        f"loss at {losses[1]:.1f}{fitted}."
+    )
 
 
 def _both_ways(ours: Sequence[Result], theirs: Sequence[Result]) -> str:
@@ -269,22 +304,25 @@ def _seconds(
 ) -> list[str]:
     """Tell how BP does at a rate that validation put second by a hair, and where Mono-Forward then stands."""
     return [
-        f"At the rate that came second on {TITLES[name]} {NAMES[rule]} has {percent(mean(values(theirs, 'test_accuracy')))}; against that "
-        f"Mono-Forward is {judged(against(found[name, 'mf'], theirs, 'test_accuracy_last'))}."
+        f"At the rate that came second on {TITLES[name]} {NAMES[rule]} has {percent(mean(values(theirs, 'test_accuracy')))} (the paper's {_printed(name, rule):.2f} less {NEAR}: "
+        f"{reached(mean(values(theirs, 'test_accuracy')), _printed(name, rule) or 0)}); against that Mono-Forward is {judged(against(found[name, 'mf'], theirs, 'test_accuracy_last'))}."
         for (name, rule), theirs in second.items()
         if theirs and found.get((name, "mf"))
     ]
 
 
-def _rates(results: Results) -> Table:
+def rates(results: Results, tuning: Mapping[tuple[str, str], Experiment]) -> Table:
+    """Show what the short runs that chose a rate found, by problem and rule."""
     rows = []
-    for (name, rule), experiment in TUNING.items():
+    for (name, rule), experiment in tuning.items():
         for result in results[experiment.name]:
             chosen = result.metrics["recipe"]
-            rates = PROBLEMS[name].rates
-            cells = [f"{100 * result.metrics[f'validation_accuracy_{k}']:.2f} at {rate:g}" for k, rate in enumerate(rates)]
+            offered = PROBLEMS[name].rates
+            cells = [
+                f"{100 * result.metrics[f'validation_accuracy_{k}']:.2f} at {rate:g}" for k, rate in enumerate(offered)
+            ]
             cells[chosen] = f"**{cells[chosen]}**"
-            edge = "yes" if chosen in (0, len(rates) - 1) else ""
+            edge = "yes" if chosen in (0, len(offered) - 1) else ""
             rows.append([TITLES[name], NAMES[rule], f"{PROBLEMS[name].tuning}", *cells, edge])
     header = ["data, net", "rule", "passes", "low rate", "middle rate", "high rate", "at the edge"]
     caption = "Validation accuracy in per cent after the short runs of one seed; the best is taken, also at the edge of the three."

@@ -41,6 +41,7 @@ WAYS = {
     "mf": "MF",
     "mf_compiled": "MF, compiled",
     "mf_parallel": "MF, blocks in parallel",
+    "adam": "Adam alone, of either",
 }
 BEST = ("bp_fused", "bp_compiled")
 IN_TURN = ("mf", "mf_compiled")  # blocks one after another
@@ -172,7 +173,8 @@ def _protocol(result: Result) -> str:
         f"{result.environment['processor']}; every time is the median over the turns, every ratio the median of ratios of turns that "
         "stood side by side, with the lowest and the highest. All use Adam; *as first written* is its default, eagerly. All keep freed "
         "memory (`onward.training.allocator`), which on this machine speeds all of them up. MF's best is the quicker of eager and compiled, and so is BP's. *In "
-        "parallel* runs the blocks on two threads, one product on each, and includes filling and emptying the line once a turn."
+        "parallel* runs the blocks on two threads, one product on each, and includes filling and emptying the line once a turn. *With Adam* is what multiply-adds allow where the optimiser, which takes as long for "
+        "either rule, is left as it is and all else runs at the rate of BP."
     )
 
 
@@ -199,6 +201,7 @@ def _ratios(found: Sequence[tuple[Case, Result]]) -> Table:
                 case.title,
                 _setting(case),
                 f"{allowed(result):.2f}",
+                "" if (most := in_time(result)) is None else f"{most:.2f}",
                 str(ratio(history[rival], history[ours])),
                 parallel,
                 str(ratio(history["bp_first"], history[ours])),
@@ -208,7 +211,7 @@ def _ratios(found: Sequence[tuple[Case, Result]]) -> Table:
             ]
         )
     header = [
-        "net", "threads", "multiply-adds BP / MF", "best BP / MF", "best BP / MF in parallel", "BP as first written / MF",
+        "net", "threads", "multiply-adds BP / MF", "with Adam", "best BP / MF", "best BP / MF in parallel", "BP as first written / MF",
         "paper", "GFLOP/s, MF / BP", "most bytes alive in a step, MB, MF / BP",
     ]  # fmt: skip
     return Table("How many times as fast Mono-Forward is. The paper's are of epochs on an unnamed device.", header, rows)
@@ -217,6 +220,15 @@ def _ratios(found: Sequence[tuple[Case, Result]]) -> Table:
 def allowed(result: Result) -> float:
     """Give the ratio of the multiply-adds of BP to those of Mono-Forward."""
     return result.metrics["Backprop_products"] / result.metrics["MonoForward_products"]
+
+
+def in_time(result: Result) -> float | None:
+    """Give the ratio of times that is left of it, as the optimiser takes as long for either rule and the rest at best runs at the rate of BP."""
+    history = result.history
+    if "adam" not in history:
+        return None
+    whole, adam = median(history[quickest(history, BEST)]), median(history["adam"])
+    return whole / (adam + (whole - adam) / allowed(result))
 
 
 def rate(result: Result, way: str, rule: str) -> float:
@@ -234,7 +246,7 @@ def verdicts(found: Sequence[tuple[Case, Result]]) -> list[str]:
         named = f"*{case.title}, threads {_setting(case)}*"
         if case.wanted is not None:
             sentences.append(
-                f"{named}: {case.wanted:g} was the goal, one block after another; {_reached(against_best, case.wanted)}."
+                f"{named}: {case.wanted:g} was the goal, one block after another; {_reached(against_best, case.wanted)}.{_forbidden(case.wanted, result)}"
             )
         if case.printed is not None:
             best, first = (
@@ -262,6 +274,18 @@ def verdicts(found: Sequence[tuple[Case, Result]]) -> list[str]:
             f"{'; '.join(over) or 'nowhere'}. Not reached: {'; '.join(below) or 'nowhere'}."
         )
     return sentences
+
+
+def _forbidden(wanted: float, result: Result) -> str:
+    """Show the arithmetic where it forbids a goal on this machine."""
+    most = in_time(result)
+    if most is None or most >= wanted:
+        return ""
+    whole, adam = (1000 * median(result.history[way]) for way in (quickest(result.history, BEST), "adam"))
+    return (
+        f" Of BP's {whole:.1f} ms a step {adam:.1f} are Adam's, which Mono-Forward needs too; with {allowed(result):.2f} times fewer "
+        f"multiply-adds at BP's rate {whole:.1f} / ({adam:.1f} + {whole - adam:.1f} / {allowed(result):.2f}) = {most:.2f} is the most that can be had here."
+    )
 
 
 def _reached(found: Ratio, wanted: float) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from statistics import median
 
@@ -66,7 +66,7 @@ def measure_steps(
 ) -> list[Outcome]:
     """Time a step of Mono-Forward and of backpropagation, each written in several ways.
 
-    The history holds the seconds a step of each turn, as `mf` and `bp_fused`; the metrics `steps` of a turn, and for `Backprop` and
+    The history holds the seconds a step of each turn, as `mf` and `bp_fused`, and as `adam` of the optimiser alone; the metrics `steps` of a turn, and for `Backprop` and
     `MonoForward` the multiply-adds of a step and the most bytes alive in it, as `Backprop_products` and `Backprop_peak`.
 
     Args:
@@ -157,6 +157,7 @@ def _steps(
     }
     if parallel:
         ways["mf_parallel"] = _parallel(MonoForward(make()), recipe, x, y)
+    ways["adam"] = _updates(make())
     count, history = _in_turns(ways, turns, progress)
     metrics: dict[str, float | int] = {"steps": count}
     plain = make()
@@ -229,17 +230,37 @@ def _stepped(learner: AbstractLearner, recipe: Recipe, x: Tensor, y: Tensor) -> 
 
 
 def _parallel(learner: MonoForward, recipe: Recipe, x: Tensor, y: Tensor) -> Steps:
-    """An epoch of so many views of one batch: filling and emptying the line of threads counts."""
+    """An epoch of so many views of one batch: filling and emptying the line of threads counts, laying out the data does not."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     partition = balanced(measured(learner, recipe, x, y), 2)
     torch.set_num_threads(before)
+    running: dict[int, Iterator[object]] = {}
 
-    def steps(count: int) -> None:
+    def epochs(count: int) -> Iterator[object]:
         many = Split(x.expand(count, *x.shape).reshape(-1, *x.shape[1:]), y.repeat(count))
         data = Dataset("noise", many, many)
-        for _ in fit_in_threads(learner, data, recipe, generator=torch.Generator(), partition=partition):
-            pass
+        lasting = replace(recipe, epochs=1_000_000)
+        return fit_in_threads(learner, data, lasting, generator=torch.Generator(), partition=partition)
+
+    def steps(count: int) -> None:
+        if count not in running:
+            running[count] = epochs(count)
+            next(running[count])
+        next(running[count])
+
+    return steps
+
+
+def _updates(net: LayeredNet) -> Steps:
+    """The optimiser's steps alone, which every rule takes."""
+    optimiser = FUSED(net.parameters())
+    for parameter in net.parameters():
+        parameter.grad = torch.ones_like(parameter)
+
+    def steps(count: int) -> None:
+        for _ in range(count):
+            optimiser.step()
 
     return steps
 
