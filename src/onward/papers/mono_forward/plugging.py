@@ -89,7 +89,7 @@ def added_verdicts(added: Sequence[Result]) -> list[str]:
     alone = within(added, f"added_test_accuracy_block_{last}", f"whole_test_accuracy_block_{last}")
     gain = within(added, f"added_test_accuracy_block_{last}", f"short_test_accuracy_block_{last - 1}")
     told_so = (
-        f"*Without modifications to preceding layers* {kept}: of {weights:.0f} weights of the first two blocks, {changed:.0f} changed when the third was "
+        f"*Without modifications to preceding layers* {kept}: of {weights:.0f} weights of the first two blocks, all seeds together, {changed:.0f} changed when the third was "
         f"added and trained, and {unlike:.0f} differ from those of the net of three."
     )
     return [
