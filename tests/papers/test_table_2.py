@@ -217,7 +217,8 @@ def test_a_tiny_table_from_pictures_to_a_stored_result(tmp_path: Path) -> None:
         )
         experiment = Experiment(f"tiny/{name}", trial, seeds=2, together=2)
         made = list(run(experiment, tmp_path))
-        assert [result.metrics for result in stored(experiment, tmp_path)] == [result.metrics for result in made]
+        for kept, result in zip(stored(experiment, tmp_path), made, strict=True):
+            assert kept.metrics == pytest.approx(result.metrics, rel=1e-6)
         for result in made:
             assert result.metrics["test_accuracy"] > (0.25 if name == "script" else 0.6)
             assert result.metrics["connections"] == (1047 if name == "mlp" else 1044)
@@ -285,8 +286,8 @@ def test_verdicts_follow_the_intervals() -> None:
 
 
 def test_a_mean_near_the_mark_is_left_open() -> None:
-    assert "**is reached**: 0.860 ± 0.00" in (told := words(made_up(lambda name: 0.8604))) or "**is missed**" in told
-    assert "which the interval leaves open" in told
+    assert "which the interval leaves open" in words(made_up(lambda name: 0.8604))
+    assert "which the interval leaves open" not in words(made_up(lambda name: 0.87))
 
 
 def test_verdicts_beyond_the_paper_follow_the_paired_differences() -> None:
@@ -314,7 +315,7 @@ def test_verdicts_on_raw_inputs_name_both_rivals() -> None:
 
 def test_counting_reads_the_activation_of_the_net() -> None:
     """A neuron that is never silent makes connections live that ReLU leaves dead."""
-    topology = graphs.random(4, 6, 3, 0.3, generator=torch.Generator().manual_seed(1))
+    topology = graphs.random(4, 9, 3, 0.3, generator=torch.Generator().manual_seed(1), bias=False)
     counts = []
     for activation in (activations.relu, activations.sigmoid):
         net = MeshNet(topology, 3, hidden=activation)

@@ -64,7 +64,7 @@ def _read(path: Path, key: str) -> Arrays | None:
     if not path.is_file():
         return None
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as file:
             found = {name: file[name] for name in file.files}
     except Exception:  # whatever a damaged archive raises, its content can be computed again
         return None

@@ -107,8 +107,7 @@ def perceptrons(seeds: Sequence[int], *, widths: Sequence[int]) -> Backprop:
 
 def as_torch(topology: Topology, generator: torch.Generator) -> Float[Tensor, " e"]:
     """Draw weights and biases uniformly up to one over the square root of the fan-in, counted without the bias."""
-    arriving = torch.bincount(
-        torch.from_numpy(topology.target[topology.source != topology.inputs - 1]), minlength=topology.neurons
-    )
-    bound = arriving[torch.from_numpy(topology.target)].double().rsqrt()
+    target = torch.tensor(topology.target)
+    arriving = torch.bincount(target[torch.tensor(topology.source) != topology.inputs - 1], minlength=topology.neurons)
+    bound = arriving[target].double().rsqrt()
     return bound * (2 * torch.rand(topology.edges, generator=generator, dtype=torch.float64) - 1)
