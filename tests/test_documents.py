@@ -31,6 +31,11 @@ def test_the_example_of_large_maps_says_how_much_smaller_a_pooled_projection_is(
     assert said.splitlines() == ["1310720 20480"]
 
 
+def test_the_example_of_meshes_pruned_each_in_its_own_way_counts_their_edges(tmp_path: Path) -> None:
+    said = run(example("docs/rules/forward-only.md", "## Meshes that are pruned"), tmp_path)
+    assert said.split() == ["4980", *str([1044] * 10).split()]
+
+
 def test_the_example_of_keeping_runs(tmp_path: Path) -> None:
     run(example("docs/exports.md", "# Keeping it"), tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {"learner.onward", "net.onward", "weights.onward"}

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from onward.kernels.activations import ACTIVATIONS, find, relu, side_by_side, sigmoid, tanh
+from onward.kernels.activations import ACTIVATIONS, Activation, find, relu, side_by_side, sigmoid, tanh
 
 
 @pytest.mark.parametrize("name", sorted(ACTIVATIONS))
@@ -31,6 +31,16 @@ def test_side_by_side_splits_the_last_axis() -> None:
 def test_sigmoid_is_not_silent_at_zero() -> None:
     assert relu.silent_at_zero
     assert not sigmoid.silent_at_zero
+
+
+@pytest.mark.parametrize(
+    ("hidden", "output", "silent"), [(sigmoid, tanh, False), (tanh, sigmoid, False), (tanh, relu, True)]
+)
+@pytest.mark.parametrize("outputs", [1, 3])
+def test_two_activations_are_silent_at_zero_if_both_are(
+    hidden: Activation, output: Activation, silent: bool, outputs: int
+) -> None:
+    assert side_by_side(hidden, output, outputs).silent_at_zero == silent
 
 
 def test_unknown_name_suggests_the_nearest() -> None:

@@ -20,7 +20,10 @@ from onward.nets.mesh import MeshNet
 
 def sparse_mesh(generator: torch.Generator, *, hidden: str = "tanh") -> MeshNet:
     blocks = {"input-hidden": 0.3, "hidden-hidden": 0.15, "hidden-output": 0.3, "output-hidden": 0.1, "input-output": 1.0}
-    topology = graphs.random(5, 12, 3, blocks, generator=generator)
+    bias = bool(
+        torch.rand((), generator=generator) < 0.5
+    )  # without one, sigmoid neurons speak although nothing reaches them
+    topology = graphs.random(5, 12, 3, blocks, generator=generator, bias=bias)
     return MeshNet(topology, 3, hidden=hidden, generator=generator, dtype=torch.float64)
 
 

@@ -156,3 +156,12 @@ def test_the_layout_is_kept_from_step_to_step(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(sparse, "pattern", lambda *_, **__: pytest.fail("made again"))
     monkeypatch.setattr(sparse, "ends", lambda *_: pytest.fail("made again"))
     next(learner.credit(x, y))
+
+
+@pytest.mark.parametrize("engine", ["influence", "factored", "sparse"])
+def test_neurons_that_speak_unasked_beside_linear_outputs_are_not_taken_for_silent(engine: str) -> None:
+    """Sigmoid neurons that no input reaches are at 1/2, and what they feed has a gradient."""
+    topology = graphs.random(4, 9, 3, 0.3, generator=torch.Generator().manual_seed(1), bias=False)
+    net, (x, y) = _net(topology, 3, "sigmoid"), _batch(topology)
+    (true,), (found,) = (rule.credit(x, y) for rule in (Backprop(net), ForwardOnly(net, engine=engine)))
+    assert relative(found.gradients["net.weight"], true.gradients["net.weight"]) < 1e-12

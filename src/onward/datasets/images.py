@@ -44,9 +44,14 @@ def cifar100(seed: int, *, validation: int = 5_000) -> Dataset:
     return _load("cifar-100", seed, validation)
 
 
-def _load(name: str, seed: int, validation: int) -> Dataset:
+def pictures(name: str) -> Pictures:
+    """The pictures of a set as bytes, with their classes: "mnist", "fashion-mnist", "cifar-10" or "cifar-100"; errors as for `mnist`."""
     found = obtain(SOURCES[name])
-    return dataset(SOURCES[name].title, _decoded(found, found.stamps()), seed=seed, validation=validation)
+    return _decoded(found, found.stamps())
+
+
+def _load(name: str, seed: int, validation: int) -> Dataset:
+    return dataset(SOURCES[name].title, pictures(name), seed=seed, validation=validation)
 
 
 @lru_cache(1)

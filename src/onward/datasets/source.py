@@ -172,14 +172,20 @@ def own_folder() -> Path | None:
 
 def cache_folder(source: Source[Content]) -> Path | None:
     """The folder of a fetched data set: below ONWARD_CACHE, or the user's cache folder; None where pooch is missing."""
+    cache = cache_root()
+    return None if cache is None else cache / source.name
+
+
+def cache_root() -> Path | None:
+    """The folder that holds what was fetched or computed: ONWARD_CACHE, or the user's cache folder; None where pooch is missing."""
     named = os.environ.get(CACHE)
     if named:
-        return Path(named).expanduser() / source.name
+        return Path(named).expanduser()
     try:
         import pooch
     except ModuleNotFoundError:
         return None
-    return Path(pooch.os_cache("onward")) / source.name
+    return Path(pooch.os_cache("onward"))
 
 
 def _find_in(place: Path | None, layout: Layout[Content], source: Source[Content]) -> Found[Content] | None:

@@ -7,6 +7,7 @@ are given, every seed keeps the one with its lowest validation loss; the test pa
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -16,9 +17,11 @@ from onward.learners.base import AbstractLearner
 from onward.nets.mesh import MeshNet
 from onward.training.data import Dataset, Split, stack
 from onward.training.fit import Recipe, fit
+from onward.training.judging import evaluate
 from onward.training.metrics import accuracy, balanced_accuracy
 
 Measure = Callable[[AbstractLearner, Sequence[int]], dict[str, Tensor]]
+Once = Callable[[AbstractLearner, Dataset, Recipe, Sequence[int], Progress], dict[str, list[Tensor]]]
 
 POINTS = 100  # of a stored series
 SMALL = 400  # edges, up to which the chosen weights are stored too, so that figures can draw the net
@@ -49,25 +52,10 @@ def train(
         ValueError: several recipes and no validation data.
     """
     together = stack([data(seed) for seed in seeds])
-    if len(recipes) > 1 and together.validation is None:
-        raise ValueError(f"{len(recipes)} recipes need validation data to choose by, and {together.name} has none")
     nets = [net(generator=torch.Generator().manual_seed(seed)) for seed in seeds]
     learner = rule(MeshNet.stack(nets))
-    first = {name: value.clone() for name, value in learner.state_dict().items()}
-    chosen, lowest = dict(first), torch.full((len(seeds),), torch.inf)
-    recipe_of = torch.zeros(len(seeds), dtype=torch.int64)
-    histories: list[dict[str, list[Tensor]]] = []
-    for number, recipe in enumerate(recipes):
-        learner.load_state_dict(first)
-        histories.append(
-            train_once(learner, together, recipe, seeds, lambda part, n=number: progress((n + part) / len(recipes)))
-        )
-        loss = judged(learner, together.validation)["loss"] if together.validation is not None else torch.zeros(len(seeds))
-        better = loss < lowest
-        lowest, recipe_of = torch.where(better, loss, lowest), torch.where(better, number, recipe_of)
-        for name, value in learner.state_dict().items():
-            chosen[name] = torch.where(better.view(-1, *[1] * (value.ndim - 1)), value, chosen[name])
-    learner.load_state_dict(chosen)
+    recipe_of, histories = choose(learner, together, recipes, seeds, progress, train_once)
+    chosen = {name: value.clone() for name, value in learner.state_dict().items()}
     parts = {"train": together.train, "validation": together.validation, "test": together.test}
     metrics = {
         f"{part}_{name}": value
@@ -87,6 +75,53 @@ def train(
         )
         for k, number in enumerate(recipe_of.tolist())
     ]
+
+
+def choose(
+    learner: AbstractLearner,
+    data: Dataset,
+    recipes: Sequence[Recipe],
+    seeds: Sequence[int],
+    progress: Progress,
+    once: Once,
+) -> tuple[Tensor, list[dict[str, list[Tensor]]]]:
+    """Train nets side by side by every recipe from the same weights, and leave each at the one of its lowest validation loss.
+
+    Args:
+        learner: of the stacked nets; it is left with the weights that were chosen.
+        data: stacked, one for each net.
+        recipes: tried one after another.
+        seeds: one a net.
+        progress: told the part that is done.
+        once: trains the nets by one recipe, and gives what it measured after every epoch.
+
+    Returns:
+        The number of the recipe that each net keeps, and what was measured with each recipe.
+
+    Raises:
+        ValueError: several recipes and no validation data.
+    """
+    if len(recipes) > 1 and data.validation is None:
+        raise ValueError(f"{len(recipes)} recipes need validation data to choose by, and {data.name} has none")
+    first = {name: value.clone() for name, value in learner.state_dict().items()}
+    chosen, lowest = dict(first), torch.full((len(seeds),), torch.inf)
+    recipe_of = torch.zeros(len(seeds), dtype=torch.int64)
+    histories: list[dict[str, list[Tensor]]] = []
+    for number, recipe in enumerate(recipes):
+        learner.load_state_dict(first)
+        told: Progress = partial(_within, progress, number, len(recipes))
+        histories.append(once(learner, data, recipe, seeds, told))
+        loss = evaluate(learner, data.validation)[0] if data.validation is not None else torch.zeros(len(seeds))
+        better = loss < lowest
+        lowest, recipe_of = torch.where(better, loss, lowest), torch.where(better, number, recipe_of)
+        for name, value in learner.state_dict().items():
+            chosen[name] = torch.where(better.view(-1, *[1] * (value.ndim - 1)), value, chosen[name])
+    learner.load_state_dict(chosen)
+    return recipe_of, histories
+
+
+def _within(progress: Progress, number: int, of: int, part: float) -> None:
+    progress((number + part) / of)
 
 
 def train_once(

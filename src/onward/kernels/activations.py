@@ -29,8 +29,9 @@ class Activation(NamedTuple):
 
     @property
     def silent_at_zero(self) -> bool:
-        """Whether `f(0) = 0`, so that a neuron that nothing reaches stays at zero."""
-        return bool(self.function(torch.zeros(1, dtype=torch.float64)).item() == 0)
+        """Whether `f(0) = 0`, so that a neuron that nothing reaches stays at zero: of all neurons, where two functions are joined."""
+        neurons = self.function.outputs + 1 if isinstance(self.function, _SideBySide) else 1
+        return not bool(self.function(torch.zeros(neurons, dtype=torch.float64)).any())
 
 
 def _identity(z: Tensor) -> Tensor:

@@ -13,6 +13,7 @@ from onward.papers.mesh_neural_networks import (
     scale,
     second_order,
     table_1,
+    table_2,
     threads,
     ticks,
 )
@@ -35,7 +36,7 @@ from onward.papers.neuron_by_neuron import cascades
 from onward.reports.artefact import Artefact
 
 MODULES = (
-    numerical_test, table_1, iris, figures_4_and_5, animation, second_order, ticks, pruning, regression, scale, threads, cascades,
+    numerical_test, table_1, table_2, iris, figures_4_and_5, animation, second_order, ticks, pruning, regression, scale, threads, cascades,
     accuracy, blocks, causes, convergence, damage, early_exit, forward_forward, memory, plugging, prediction_cost, ranks, speed,
     table_6,
 )  # fmt: skip

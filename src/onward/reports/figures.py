@@ -101,6 +101,37 @@ def draw_means(arms: Mapping[str, Mapping[int, Mean]], *, x: str, y: str, axes: 
     return figure_of(axes)
 
 
+def draw_bands_and_points(
+    bands: Mapping[str, tuple[Sequence[float | int], Sequence[Sequence[float | int]]]],
+    points: Mapping[str, Mapping[int, Mean]],
+    *,
+    x: str,
+    y: str,
+    axes: Axes | None = None,
+    title: str = "",
+) -> Figure:
+    """Draw series over seeds as means with bands, and beside them means that somebody else found, as points with intervals.
+
+    Args:
+        bands: as for `draw_curves`.
+        points: for each name, means by their place on the x axis.
+        x: label of the x axis.
+        y: label of the y axis.
+        axes: where to draw; left out, a new figure.
+        title: over the drawing.
+    """
+    axes = axes_or_new(axes, (6.4, 3.8))
+    draw_curves(bands, x=x, y=y, axes=axes)
+    for marker, (name, means) in zip("sD^v", points.items(), strict=False):
+        middle, half = ([getattr(mean, part) for mean in means.values()] for part in ("value", "half"))
+        axes.errorbar(
+            list(means), middle, half, fmt=marker, ms=5, lw=1.2, capsize=2, color="#333333", mfc="white", label=name
+        )
+    axes.set_title(title, fontsize=10)
+    _legend_below(axes)
+    return figure_of(axes)
+
+
 def draw_arms(
     arms: Mapping[str, Sequence[float]],
     *,

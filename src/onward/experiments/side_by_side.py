@@ -1,0 +1,88 @@
+"""The trial of small nets on large data: all seeds learn in one computation, each with its own net, parts and order of examples.
+
+Training is most of the cost, so what is measured on the way is the validation part alone; the test part is read once, at the end. Every
+seed keeps the recipe, and with patience the epoch, of its lowest validation loss.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+from onward.experiments.spec import Outcome, Progress
+from onward.experiments.trials import Measure, choose, order, thinned
+from onward.learners.base import AbstractLearner
+from onward.training.data import Dataset, stack
+from onward.training.fit import Recipe, fit
+from onward.training.judging import evaluate
+
+Learners = Callable[[Sequence[int]], AbstractLearner]  # makes a learner of nets side by side, one a seed
+
+
+def train_side_by_side(
+    seeds: Sequence[int],
+    progress: Progress,
+    *,
+    data: Callable[[int], Dataset],
+    learner: Learners,
+    recipes: Sequence[Recipe],
+    also: Measure | None = None,
+) -> list[Outcome]:
+    """Train and judge.
+
+    Args:
+        seeds: trained together.
+        progress: told the part that is done.
+        data: makes the data of a seed.
+        learner: makes the learner of all seeds.
+        recipes: tried one after another; more than one needs validation data to choose by.
+        also: measures more of the trained learner, one value a seed and name.
+
+    Raises:
+        ValueError: several recipes and no validation data.
+    """
+    together, taught = stack([data(seed) for seed in seeds]), learner(seeds)
+    recipe_of, histories = choose(taught, together, recipes, seeds, progress, watched)
+    return outcomes(taught, together, seeds, recipe_of, histories, also)
+
+
+def outcomes(
+    learner: AbstractLearner,
+    data: Dataset,
+    seeds: Sequence[int],
+    recipe_of: Tensor,
+    histories: Sequence[dict[str, list[Tensor]]],
+    also: Measure | None,
+) -> list[Outcome]:
+    """Judge trained nets on the parts that they did not learn from; give what each seed came to, with the course of its recipe."""
+    metrics = {"recipe": recipe_of} | ({} if also is None else also(learner, seeds))
+    for name, split in (("validation", data.validation), ("test", data.test)):
+        if split is not None:
+            loss, right = evaluate(learner, split)
+            metrics[f"{name}_loss"] = loss
+            metrics |= {} if right is None else {f"{name}_accuracy": right}
+    return [
+        Outcome(
+            {name: value[k].item() for name, value in metrics.items()},
+            {name: [value[k].item() for value in thinned(series)] for name, series in histories[number].items()},
+        )
+        for k, number in enumerate(recipe_of.tolist())
+    ]
+
+
+def watched(
+    learner: AbstractLearner, data: Dataset, recipe: Recipe, seeds: Sequence[int], progress: Progress
+) -> dict[str, list[Tensor]]:
+    """Train nets side by side by one recipe; give the losses after every epoch, one value a net."""
+    series: dict[str, list[Tensor]] = {"epoch": [], "loss": []}
+    for epoch in fit(learner, data, recipe, generator=[order(seed) for seed in seeds]):
+        series["epoch"].append(torch.full((len(seeds),), epoch.number))
+        series["loss"].append(epoch.loss)
+        for name in ("validation_loss", "validation_accuracy"):
+            value = getattr(epoch, name)
+            if value is not None:
+                series.setdefault(name, []).append(value)
+        progress(epoch.number / recipe.epochs)
+    return series
