@@ -24,6 +24,7 @@ from onward.papers.mono_forward import (
     printed,
     table_6,
 )
+from onward.reports.artefact import Table, Text
 from onward.training.data import Dataset, Split
 
 RESULTS = Path(__file__).parents[2] / "results"
@@ -161,6 +162,19 @@ def test_what_is_timed_and_how_often_is_part_of_the_experiment() -> None:
     assert told["predictors"].keys() == prediction_cost.NAMES.keys()
     assert told["predictors"]["ff"]["threshold"] == 0.1
     assert told["repetitions"] == {"single": 30, "batch": 3}
+
+
+def test_whose_cells_half_precision_lowers_is_said() -> None:
+    metric = "test_accuracy"
+    half = {"ff": (6, results(metric, [0.97, 0.971, 0.972])), "one-pass-ff": (4, results(metric, [0.97, 0.971, 0.972]))}
+    single = {"ff": results(metric, [0.975, 0.976, 0.9771]), "one-pass-ff": results(metric, [0.969, 0.972, 0.973])}
+    table, sentence = forward_forward._precision(half, single)
+    assert isinstance(sentence, Text)
+    assert isinstance(table, Table)
+    assert "costs FF, a pass a class (-0.50" in sentence.words
+    assert "one-pass" not in sentence.words
+    assert [row[1] for row in table.rows] == ["6", "4"]
+    assert len(forward_forward._precision(half, {"ff": [], "one-pass-ff": single["one-pass-ff"]})) == 1
 
 
 def test_the_ladder_names_the_steps_whose_interval_leaves_out_zero() -> None:

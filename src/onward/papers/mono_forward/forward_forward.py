@@ -116,7 +116,7 @@ def render(results: Results) -> list[Element]:
             ],
         ),
         *([Text(verdict(turns))] if turns and all(turns.values()) else []),
-        _precision(
+        *_precision(
             {
                 "ff": (PAIRED_EPOCHS, turns["in every batch"]),
                 "one-pass-ff": (min(SHORTER), results[SHORT[min(SHORTER)].name]),
@@ -151,20 +151,20 @@ def overtrained(found: Mapping[tuple[str, int], Sequence[Result]]) -> str:
     )
 
 
-def _precision(half: Mapping[str, tuple[int, Sequence[Result]]], single: Mapping[str, Sequence[Result]]) -> Table:
-    """Show what products in bfloat16 change, in the shorter runs."""
-    rows = [
-        [
-            NAMES[rule],
-            f"{passes}",
-            percent(mean(values(single[rule], ACCURACY))),
-            points(paired(ours, single[rule], ACCURACY)),
-        ]
-        for rule, (passes, ours) in half.items()
-        if ours and single[rule]
-    ]
+def _precision(half: Mapping[str, tuple[int, Sequence[Result]]], single: Mapping[str, Sequence[Result]]) -> list[Element]:
+    """Show what products in bfloat16 change, in the shorter runs, and say whose cells they lower."""
+    rows, lowered = [], []
+    for rule, (passes, ours) in half.items():
+        if not ours or not single[rule]:
+            continue
+        change = paired(ours, single[rule], ACCURACY)
+        rows.append([NAMES[rule], f"{passes}", percent(mean(values(single[rule], ACCURACY))), points(change)])
+        if change.value < -change.half:
+            lowered.append(f"{NAMES[rule]} ({points(change)} points)")
     header = ["rule", "passes", "float32, %", "bfloat16 minus float32, points"]
-    return Table("All products in float32, and what bfloat16 changes: paired, mean ± 95 %.", header, rows)
+    table = Table("All products in float32, and what bfloat16 changes: paired, mean ± 95 %.", header, rows)
+    costs = f"Half precision costs {', '.join(lowered)}: in float32 the cells above would be so much higher."
+    return [table, Text(costs)] if lowered else [table]
 
 
 def _minus(ours: Sequence[Result], paired_with: Sequence[Result], words: str) -> str:
