@@ -48,7 +48,7 @@ def closed_form(
         reads, keep = link.stage.run(reads, link.own)
         kept.append(keep)
         if number == len(block):
-            activity = reads
+            activity = reads = reads.contiguous()  # however convolutions lay it out
     value, error = loss.of_scores(reads, y, importance)
     first = next((k for k, link in enumerate(links) if link.learns), len(links))
     blame = error.to(reads.dtype, copy=True)  # what a loss gives may be its own
