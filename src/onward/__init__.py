@@ -30,6 +30,7 @@ from onward.learners.mono_forward import MonoForward as MonoForward
 from onward.learners.one_pass_forward_forward import OnePassForwardForward as OnePassForwardForward
 from onward.learners.online import Online as Online
 from onward.learners.symba import SymBa as SymBa
+from onward.learners.truncated_backprop import TruncatedBackprop as TruncatedBackprop
 from onward.meters.retained import retained_bytes as retained_bytes
 from onward.nets.builders import cnn as cnn
 from onward.nets.builders import mixer as mixer
