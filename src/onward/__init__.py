@@ -55,6 +55,7 @@ from onward.training.gradient_check import check_gradients as check_gradients
 from onward.training.metrics import accuracy as accuracy
 from onward.training.metrics import balanced_accuracy as balanced_accuracy
 from onward.training.second_order import LevenbergMarquardt as LevenbergMarquardt
+from onward.training.streaming import Streaming as Streaming
 
 if TYPE_CHECKING:
     from onward.estimators.classifier import MeshClassifier as MeshClassifier
