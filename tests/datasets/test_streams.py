@@ -67,9 +67,9 @@ def test_a_halved_delay_of_sampling_reads_the_same_series() -> None:
 
 def test_mackey_glass_is_the_series_that_is_known() -> None:
     """Chaotic around 0.92 with a deviation of about 0.23, between 0.2 and 1.4, and no two beginnings stay together."""
-    x = streams.mackey_glass(3000, streams=2, generator=_drawn())
-    assert x.mean().item() == pytest.approx(0.92, abs=0.03)
-    assert x.std().item() == pytest.approx(0.23, abs=0.02)
+    x = streams.mackey_glass(1500, streams=2, skipped=500, generator=_drawn())
+    assert x.mean().item() == pytest.approx(0.92, abs=0.04)
+    assert x.std().item() == pytest.approx(0.23, abs=0.03)
     assert 0.2 < x.min() < 0.5
     assert 1.2 < x.max() < 1.4
     assert (x[0] - x[1]).abs().max() > 0.3
