@@ -138,7 +138,7 @@ def test_steps_are_taken_where_they_are_said_to_be(ticks_a_step: int | None) -> 
         waiting.append(credit.gradients["net.weight"])
         if len(waiting) == ticks_a_step or tick == 9:
             with torch.no_grad():
-                learner.net.weight -= 0.05 * torch.stack(waiting).mean(0)
+                learner.net.weight.sub_(0.05 * torch.stack(waiting).mean(0))
             waiting = []
     assert_close(streaming.learn(x, y), torch.stack(expected))
     assert_close(_weight(streaming), learner.net.weight.detach())
