@@ -63,3 +63,21 @@ def test_the_example_of_a_net_of_ones_own_says_what_came_of_it(tmp_path: Path) -
     exported = re.search(r"two blocks, exported: ([\d.]+) of the test digits", said)
     assert exported is not None
     assert float(exported[1]) > 0.95
+
+
+def test_the_examples_of_streams_run_learn_and_go_on(tmp_path: Path) -> None:
+    page = (ROOT / "docs/rules/forward-only.md").read_text().split("## Streams", 1)[1].split("## ", 1)[0]
+    said = run("\n".join(re.findall(r"```python\n(.*?)```", page, re.DOTALL)), tmp_path)
+    found = re.search(r"first 100 ticks ([\d.e-]+) last 100 ticks ([\d.e-]+)", said)
+    assert found is not None
+    assert float(found[2]) < 0.1 * float(found[1])
+    assert "goes on alike True" in said
+
+
+def test_the_example_of_a_stream_learns_and_is_not_told_by_its_interruption(tmp_path: Path) -> None:
+    command = [sys.executable, ROOT / "examples" / "stream.py", tmp_path / "stream.png"]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    kept = set(re.findall(r"(\d+) bytes kept of the past", said))
+    assert len(kept) == 1
+    ours, persistence = map(float, re.findall(r"learning: ([\d.]+), by persistence ([\d.]+)", said)[0])
+    assert ours < 0.6 * persistence

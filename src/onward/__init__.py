@@ -30,6 +30,7 @@ from onward.learners.mono_forward import MonoForward as MonoForward
 from onward.learners.one_pass_forward_forward import OnePassForwardForward as OnePassForwardForward
 from onward.learners.online import Online as Online
 from onward.learners.symba import SymBa as SymBa
+from onward.learners.truncated_backprop import TruncatedBackprop as TruncatedBackprop
 from onward.meters.retained import retained_bytes as retained_bytes
 from onward.nets.builders import cnn as cnn
 from onward.nets.builders import mixer as mixer
@@ -54,6 +55,7 @@ from onward.training.gradient_check import check_gradients as check_gradients
 from onward.training.metrics import accuracy as accuracy
 from onward.training.metrics import balanced_accuracy as balanced_accuracy
 from onward.training.second_order import LevenbergMarquardt as LevenbergMarquardt
+from onward.training.streaming import Streaming as Streaming
 
 if TYPE_CHECKING:
     from onward.estimators.classifier import MeshClassifier as MeshClassifier

@@ -1,5 +1,9 @@
 """Learning from streams: exact while the weights rest, constant in memory, and never vacuously so."""
 
+from collections.abc import Callable
+from itertools import accumulate, pairwise
+from typing import Any
+
 import pytest
 import torch
 from torch.testing import assert_close
@@ -9,6 +13,8 @@ from onward.kernels import losses
 from onward.learners.backprop import Backprop
 from onward.learners.forward_only import ForwardOnly
 from onward.learners.online import Online, Past
+from onward.meters import process
+from onward.meters.living import Living
 from onward.nets.mesh import MeshNet
 
 TICKS = 9
@@ -157,13 +163,105 @@ def test_what_is_no_stream_is_refused() -> None:
         next(learner.credit(torch.zeros(4, 3, dtype=torch.float64), torch.zeros(3, dtype=torch.int64)))
 
 
+def test_pieces_and_a_reset_change_nothing_in_what_is_exact() -> None:
+    """Two streams after another, each in pieces: every parcel is the gradient of the loss at that tick, through all the ticks before it."""
+    net = _net()
+    learner = Online(net)
+    for seed, pieces in ((2, [1, 5, 3]), (3, [4, 1, 1, 3])):
+        x, y = _stream(seed=seed)
+        found = []
+        for first, end in pairwise([0, *accumulate(pieces)]):
+            found += learner.credit(x[:, first:end], y[:, first:end])
+        assert len(found) == TICKS
+        true = [_of_tick(net, x, y, tick) for tick in range(TICKS)]
+        for one, other in zip(found, true, strict=True):
+            assert_close(one.gradients["net.weight"], other, rtol=1e-11, atol=1e-14)
+        _alive(net, x, y, true)
+        learner.reset()
+
+
+def _of_tick(net: MeshNet, x: torch.Tensor, y: torch.Tensor, tick: int, window: int = TICKS) -> torch.Tensor:
+    """The gradient of the loss at a tick by autograd through the last ticks of a window, what lies before them being given."""
+    start = max(0, tick + 1 - window)
+    state = net.states(x[:, :start]).detach()[:, -1] if start else None
+    outputs = net.states(x[:, start : tick + 1], state)[:, -1, -net.topology.outputs :]
+    (gradient,) = torch.autograd.grad(losses.cross_entropy(outputs, y[:, tick])[0], net.weight)
+    return gradient
+
+
+def _alive(net: MeshNet, x: torch.Tensor, y: torch.Tensor, true: list[torch.Tensor]) -> None:
+    """The comparison says something: neurons respond to the data, and ticks long past have a share in the gradient."""
+    activity = net.states(x)[:, 1:]
+    assert (activity.std(0) > 1e-3).all()
+    assert len(true) > 5
+    short = _of_tick(net, x, y, TICKS - 1, window=3)
+    assert (short - true[-1]).norm() > 0.01 * true[-1].norm()
+    shorter = _of_tick(net, x, y, TICKS - 1, window=1)
+    assert (shorter - true[-1]).norm() > (short - true[-1]).norm()
+
+
+def test_what_was_left_behind_is_taken_up_by_another_learner() -> None:
+    net = _net()
+    x, y = _stream()
+    learner, other = Online(net), Online(net)
+    learner.watch(x[:, :4])
+    other.restore(_kept(learner)._asdict())
+    assert_close(list(other.credit(x[:, 4:], y[:, 4:])), list(learner.credit(x[:, 4:], y[:, 4:])), rtol=0, atol=0)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda past: {"activity": past["activity"]}, "the past of Online is activity, influence, got activity"),
+        (lambda past: past | {"influence": past["influence"][:, :-1]}, "the influence that this mesh goes on from is"),
+        (lambda past: past | {"activity": past["activity"].float()}, "torch.float64, got \\[4, 9\\] in torch.float32"),
+        (lambda past: past | {"activity": past["activity"][0]}, "the activity that this mesh goes on from is"),
+        (lambda past: past | {"influence": past["influence"] / 0}, "must be finite, got"),
+    ],
+)
+def test_a_past_that_does_not_fit_is_refused(change: Callable[[dict[str, Any]], dict[str, Any]], message: str) -> None:
+    learner = Online(_net())
+    learner.watch(_stream()[0])
+    before = _kept(learner)
+    with pytest.raises(ValueError, match=message):
+        learner.restore(change(before._asdict()))
+    assert learner.past is before
+
+
+def test_the_outlook_is_what_the_net_says_after_every_tick() -> None:
+    net = _net()
+    x, _ = _stream()
+    learner = Online(net)
+    learner.watch(x[:, :4])
+    before = learner.past
+    assert_close(learner.outlook(x[:, 4:]), net.states(x)[:, 5:, -2:].detach(), rtol=1e-12, atol=1e-14)
+    assert learner.past is before
+
+
+def test_ticks_leave_nothing_behind_but_the_past() -> None:
+    """Every tensor that is made counts: after a tick what is alive is what was alive before it."""
+    learner = Online(_net())
+    x, y = _stream(40)
+    living = Living([x, y, learner.net.weight, learner.net.source, learner.net.target])
+    sizes = []
+    with living:
+        for tick in range(40):
+            list(learner.credit(x[:, tick], y[:, tick]))
+            sizes.append(living.bytes())
+    assert set(sizes) == {_kept(learner).nbytes}
+
+
 @pytest.mark.slow
 def test_a_hundred_thousand_ticks_take_no_more_than_a_hundred() -> None:
+    """Neither in what is kept, nor in what the system gives the process."""
     learner = Online(_net())
     x, y = _stream(1000)
-    sizes = set()
+    sizes, resident = set(), []
     for _ in range(100):
         last = list(learner.credit(x, y))[-1]
         sizes.add(_kept(learner).nbytes)
+        resident.append(process.resident()["anonymous"])
         assert bool(last.gradients["net.weight"].isfinite().all())
+        assert float(last.gradients["net.weight"].norm()) > 0
     assert len(sizes) == 1
+    assert max(resident[10:]) < resident[9] + 4_000_000  # one tensor of 4 kB a tick would be 360 MB

@@ -13,6 +13,11 @@ from onward.datasets.own import image_folder as image_folder
 from onward.datasets.small import breast_cancer as breast_cancer
 from onward.datasets.small import digits as digits
 from onward.datasets.small import wine as wine
+from onward.datasets.streams import adding as adding
+from onward.datasets.streams import ahead as ahead
+from onward.datasets.streams import delayed_recall as delayed_recall
+from onward.datasets.streams import eeg as eeg
+from onward.datasets.streams import mackey_glass as mackey_glass
 from onward.datasets.texts import imdb_counts as imdb_counts
 from onward.datasets.texts import imdb_tfidf as imdb_tfidf
 from onward.training.datasets import blobs as blobs

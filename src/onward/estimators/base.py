@@ -131,7 +131,7 @@ class TableEstimator(BaseEstimator, ABC):
         going_on = self._going_on
         if going_on and shape != self._present():
             raise ValueError(f"warm_start goes on with {self._present()}, but now {shape} is asked for")
-        lesson = self._parted(_split(X, y, weight), generator)
+        lesson = self._parted(split_of(X, y, weight), generator)
         pupils = [self._copied()] if going_on else self._first(shape, generator)
         lesson = self._scaled(lesson, shape, _dtype(pupils[0]), measure=not going_on)
         seeds = torch.randint(2**62, (len(pupils),), generator=generator).tolist()
@@ -145,16 +145,8 @@ class TableEstimator(BaseEstimator, ABC):
     def _fit_part(self, X: np.ndarray, y: np.ndarray, weight: np.ndarray | None, outputs: int) -> None:
         """Learn from some examples, once; the first of them are those that scaling is measured on."""
         begun = self._begun
-        generator = self._seeded()
-        if begun:
-            generator.set_state(self._generator_state)
-            shape, pupil = self._present(), self._copied()
-            losses, states = self.loss_curve_, self._solver_states
-        else:
-            shape = self._shape(X.shape[1], outputs)
-            (pupil,) = self._first(shape, generator, alone=True)
-            losses, states = [], {}
-        lesson = Lesson(type(self).__name__, _split(X, y, weight))
+        generator, shape, pupil, losses, states = self._next_part(X.shape[1], outputs)
+        lesson = Lesson(type(self).__name__, split_of(X, y, weight))
         lesson = self._scaled(lesson, shape, _dtype(pupil), measure=not begun)
         training = Training(self._learner(pupil), lesson, self._recipe(len(lesson.train), part=True), generator=generator)
         state = states.get(self._solver)
@@ -165,6 +157,16 @@ class TableEstimator(BaseEstimator, ABC):
         trained = Trained(pupil, [*losses, epoch.loss.item()], None)
         self._keep(trained, shape, lesson, generator, {self._solver: training.stepper.state()})
 
+    def _next_part(self, features: int, outputs: int) -> tuple[torch.Generator, Any, Any, list[float], dict[str, Any]]:
+        """Give what the next part of more is learned with: generator, shape, pupil, losses so far, states of solvers."""
+        generator = self._seeded()
+        if self._begun:
+            generator.set_state(self._generator_state)
+            return generator, self._present(), self._copied(), self.loss_curve_, self._solver_states
+        shape = self._shape(features, outputs)
+        (pupil,) = self._first(shape, generator, alone=True)
+        return generator, shape, pupil, [], {}
+
     @torch.no_grad()
     def _outputs(self, X: Any) -> Float[Tensor, "n o"]:
         """Give the scores or predicted values of examples, in the net's own units."""
@@ -172,7 +174,7 @@ class TableEstimator(BaseEstimator, ABC):
         return self._scores(self._read(X))
 
     @abstractmethod
-    def _said(self, outputs: Float[Tensor, "n o"]) -> np.ndarray:
+    def _said(self, outputs: Float[Tensor, "*n o"]) -> np.ndarray:
         """Give the prediction that outputs mean."""
 
     def _read(self, X: Any) -> Float[Tensor, "n columns"]:
@@ -232,7 +234,8 @@ class TableEstimator(BaseEstimator, ABC):
         self._keep_pupil(trained.net, shape, lesson)
 
 
-def _split(X: np.ndarray, y: np.ndarray, weight: np.ndarray | None) -> Split:
+def split_of(X: np.ndarray, y: np.ndarray, weight: np.ndarray | None) -> Split:
+    """Give arrays as a split."""
     return Split(torch.tensor(X), torch.tensor(y), importance=None if weight is None else torch.tensor(weight))
 
 

@@ -1,16 +1,22 @@
+# ruff: noqa: N803 - scikit-learn calls data X
 """A mesh that tells classes apart, as a scikit-learn classifier."""
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
+from sklearn.base import _fit_context
 from sklearn.utils._param_validation import StrOptions
 
 from onward.estimators.classifying import Classifying
-from onward.estimators.mesh import MeshEstimator
+from onward.estimators.streams import StreamEstimator, are_sequences
+
+Classifier = TypeVar(
+    "Classifier", bound="MeshClassifier"
+)  # of `partial_fit`, whose checks in tests do not know `typing.Self`
 
 
-class MeshClassifier(Classifying, MeshEstimator):
+class MeshClassifier(Classifying, StreamEstimator):
     """A classifier whose net is a mesh, trained forward-only: no backward pass, by default second-order steps.
 
     It has an output neuron a class and learns by cross-entropy. Weighted examples count as if repeated, exactly so for
@@ -62,7 +68,7 @@ class MeshClassifier(Classifying, MeshEstimator):
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        **MeshEstimator._parameter_constraints,
+        **StreamEstimator._parameter_constraints,
         "class_weight": [StrOptions({"balanced"}), dict, None],
     }
 
@@ -117,3 +123,29 @@ class MeshClassifier(Classifying, MeshEstimator):
             verbose=verbose,
         )
         self.class_weight = class_weight
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self: Classifier, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Classifier:
+        """Learn from some examples, or from the next piece of some streams.
+
+        Of a table it is one pass (of "lm" one step). Of sequences, streams x ticks x features with a label for every tick
+        (streams x ticks), credit is ready after every tick (`Online`), and makes a step of "adam" or "sgd": one a tick, or one every
+        `batch_size` ticks. State and influence of the streams are kept between calls, so that a sequence may come in pieces of any length;
+        `forget` begins with other streams, and so does anything learned from a table. `predict` and its like say
+        of sequences what the net says after every tick, from where the streams are, and leave them there.
+
+        The first call needs all `classes`, and measures the scaling, which then stays; the state of the solver is kept between calls. After
+        `fit` it goes on with the net that was chosen. Nothing is held out.
+
+        Raises:
+            ValueError: as for `fit`; classes left out, changed or unknown; balanced class weights; of sequences also "lm",
+                `sample_weight`, targets that are not one a tick, or another number of streams than are under way.
+            TrainingFailed: the loss or the weights are no longer finite.
+        """
+        if not are_sequences(X):
+            return super().partial_fit(X, y, classes, sample_weight)
+        table, labels, streams = self._laid_flat(X, y, sample_weight)
+        table, index, weight, known = self._part(table, labels, classes, None)
+        self._fit_stream(table, index, weight, len(known), streams)
+        self.classes_ = known
+        return self

@@ -60,6 +60,35 @@ class Classifying(ClassifierMixin, TableEstimator):
             ValueError: as for `fit`; classes left out, changed or unknown; balanced class weights.
             TrainingFailed: the loss or the weights are no longer finite.
         """
+        X, index, weight, known = self._part(X, y, classes, sample_weight)
+        self._fit_part(X, index, weight, len(known))
+        self.classes_ = known
+        return self
+
+    def decision_function(self, X: Any) -> np.ndarray:
+        """Give the log-odds of the second of two classes, `n`; of more classes the logits of each, `n x classes`."""
+        logits = self._outputs(X)
+        return (logits[..., 1] - logits[..., 0] if len(self.classes_) == 2 else logits).numpy()
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Give the likeliest class of every example, `n`."""
+        return self._said(self._outputs(X))
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Give the probability of every class, `n x classes`, in the order of `classes_`."""
+        return torch.softmax(self._outputs(X), -1).numpy()
+
+    def predict_log_proba(self, X: Any) -> np.ndarray:
+        """Give the logarithm of the probability of every class, `n x classes`."""
+        return torch.log_softmax(self._outputs(X), -1).numpy()
+
+    def _said(self, outputs: Float[Tensor, "*n o"]) -> np.ndarray:
+        return self.classes_[outputs.argmax(-1).numpy()]
+
+    def _part(
+        self, X: Any, y: Any, classes: Any, sample_weight: Any
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None, np.ndarray]:
+        """Check examples that are a part of more; give features, class numbers, importance, and all classes."""
         begun = self._begun
         if self.class_weight == "balanced":
             raise ValueError("class_weight='balanced' needs all data at once, give partial_fit weights by class instead")
@@ -75,29 +104,7 @@ class Classifying(ClassifierMixin, TableEstimator):
         if len(unknown):
             raise ValueError(f"expected the classes {_names(known)}, got the label {_names(unknown[:1])}")
         index = np.searchsorted(known, y)
-        self._fit_part(X, index, self._importance(known, index, weight), len(known))
-        self.classes_ = known
-        return self
-
-    def decision_function(self, X: Any) -> np.ndarray:
-        """Give the log-odds of the second of two classes, `n`; of more classes the logits of each, `n x classes`."""
-        logits = self._outputs(X)
-        return (logits[:, 1] - logits[:, 0] if len(self.classes_) == 2 else logits).numpy()
-
-    def predict(self, X: Any) -> np.ndarray:
-        """Give the likeliest class of every example, `n`."""
-        return self._said(self._outputs(X))
-
-    def predict_proba(self, X: Any) -> np.ndarray:
-        """Give the probability of every class, `n x classes`, in the order of `classes_`."""
-        return torch.softmax(self._outputs(X), 1).numpy()
-
-    def predict_log_proba(self, X: Any) -> np.ndarray:
-        """Give the logarithm of the probability of every class, `n x classes`."""
-        return torch.log_softmax(self._outputs(X), 1).numpy()
-
-    def _said(self, outputs: Float[Tensor, "n o"]) -> np.ndarray:
-        return self.classes_[outputs.argmax(1).numpy()]
+        return X, index, self._importance(known, index, weight), known
 
     def _labelled(
         self, X: Any, y: Any, sample_weight: Any, *, reset: bool

@@ -58,12 +58,7 @@ class Regressing(RegressorMixin, TableEstimator):
             ValueError: as for `fit`; a number of targets that changes.
             TrainingFailed: the loss or the weights are no longer finite.
         """
-        begun = self._begun
-        X, y, weight = self._numbered(X, y, sample_weight, reset=not begun)
-        flat = y.ndim == 1
-        y = y.reshape(len(y), -1)
-        if begun and y.shape[1] != self._present().outputs:
-            raise ValueError(f"partial_fit began with {self._present().outputs} targets, got {y.shape[1]}")
+        X, y, weight, flat = self._part(X, y, sample_weight)
         self._fit_part(X, y, weight, y.shape[1])
         self._flat = flat
         return self
@@ -72,10 +67,20 @@ class Regressing(RegressorMixin, TableEstimator):
         """Give the predicted numbers in the shape of the targets that it learned from, `n` or `n x targets`."""
         return self._said(self._outputs(X))
 
-    def _said(self, outputs: Float[Tensor, "n o"]) -> np.ndarray:
+    def _said(self, outputs: Float[Tensor, "*n o"]) -> np.ndarray:
         found = outputs.double()
         y = found if self.output_scaling_ is None else self.output_scaling_.undo(found)
-        return (y.flatten() if self._flat else y).numpy()
+        return (y.flatten(-2) if self._flat else y).numpy()
+
+    def _part(self, X: Any, y: Any, sample_weight: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray | None, bool]:
+        """Check examples that are a part of more; give features, targets, importance, and whether targets had no axis."""
+        begun = self._begun
+        X, y, weight = self._numbered(X, y, sample_weight, reset=not begun)
+        flat = y.ndim == 1
+        y = y.reshape(len(y), -1)
+        if begun and y.shape[1] != self._present().outputs:
+            raise ValueError(f"partial_fit began with {self._present().outputs} targets, got {y.shape[1]}")
+        return X, y, weight, flat
 
     def _numbered(
         self, X: Any, y: Any, sample_weight: Any, *, reset: bool

@@ -8,6 +8,7 @@ from onward.papers.mesh_neural_networks import (
     figures_4_and_5,
     iris,
     numerical_test,
+    online,
     pruning,
     regression,
     scale,
@@ -36,7 +37,7 @@ from onward.papers.neuron_by_neuron import cascades
 from onward.reports.artefact import Artefact
 
 MODULES = (
-    numerical_test, table_1, table_2, iris, figures_4_and_5, animation, second_order, ticks, pruning, regression, scale, threads, cascades,
+    numerical_test, table_1, table_2, iris, figures_4_and_5, animation, second_order, ticks, pruning, regression, scale, threads, online, cascades,
     accuracy, blocks, causes, convergence, damage, early_exit, forward_forward, memory, plugging, prediction_cost, ranks, speed,
     table_6,
 )  # fmt: skip
