@@ -44,11 +44,11 @@ def figure(ours: Sequence[Result], length: str) -> Figure:
             axis.tick_params(labelsize=8)
         line[0].set_ylabel("test accuracy, %", fontsize=8.5)
     whole = figure_of(grid[0][0])
-    handles = {str(one.get_label()): one for axis in whole.axes for one in axis.containers}
+    handles = {name: one for axis in whole.axes for one, name in zip(*axis.get_legend_handles_labels(), strict=True)}
+    names = [name for name in MARKS if name in handles]
     whole.legend(
-        [handles[name] for name in MARKS if name in handles], [name for name in MARKS if name in handles],
-        loc="outside upper center", ncols=len(MARKS), frameon=False, fontsize=9,
-    )  # fmt: skip
+        [handles[name] for name in names], names, loc="outside upper center", ncols=len(names), frameon=False, fontsize=9
+    )
     return whole
 
 

@@ -144,12 +144,13 @@ def against_backprop(ours: Sequence[Result], length: str, way: str) -> str:
             retrained = change(ours, harm, position, length, f"bp_as_{way}")
             alone = left_alone(ours, harm, position, "bp_")
             spoilt.append(f"{_case(harm, position)} ({points(alone)} as it is, {points(retrained)} retrained)")
+    told_so = {f"{name} in {len(group)}": group for name, group in groups.items()}
     what = "its damaged block alone" if way == "alone" else "that block and all later ones"
     better = f" BP is better left as it is, cleared where needed, than retrained so: {', '.join(spoilt)}." if spoilt else ""
     return (
         f"What damage takes from Mono-Forward with {what} retrained, and from BP after as many multiply-adds (not as much time: Mono-Forward took "
         f"{min(ratios):.1f} to {max(ratios):.1f} times the seconds of BP, on a machine that ran other things too), each against an undamaged net "
-        f"retrained alike, paired by seed; Mono-Forward {counted(groups)}.{better}"
+        f"retrained alike, paired by seed; Mono-Forward {counted(told_so)}.{better}"
     )
 
 
