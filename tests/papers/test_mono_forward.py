@@ -177,6 +177,71 @@ def test_whose_cells_half_precision_lowers_is_said() -> None:
     assert len(forward_forward._precision(half, {"ff": [], "one-pass-ff": single["one-pass-ff"]})) == 1
 
 
+def test_passes_behind_an_accuracy_are_those_of_its_training_and_validation_chose_them() -> None:
+    assert prediction_cost.passes(None) == ""
+    told = {name: prediction_cost.passes(one) for name, (one, _) in prediction_cost.TRAINED.items()}
+    assert told == {"ff": "40", "one-pass-ff": "12", "bp": "20", "mf-total": "20", "mf-last": "20"}
+    lengths = {one.spec["trial"]["recipe"]["epochs"]: one for one in forward_forward.SHORT.values()}
+    lengths[forward_forward.EPOCHS] = forward_forward.CELLS["one-pass-ff"]
+    right = {
+        passes: mean([one.metrics["validation_accuracy"] for one in stored(experiment, RESULTS)]).value
+        for passes, experiment in lengths.items()
+    }
+    assert str(max(right, key=right.__getitem__)) == told["one-pass-ff"]
+
+
+def test_growth_with_the_classes_is_told_for_one_example_and_for_a_batch() -> None:
+    def run(single: float, batch: float) -> Result:
+        times = {
+            f"{name}_{size}_{count}": 1.0
+            for name in prediction_cost.NAMES
+            for size in ("single", "batch")
+            for count in (2, 100)
+        }
+        (one,) = results("", [0.0], **(times | {"ff_single_100": single, "ff_batch_100": batch}))
+        return one
+
+    found = [run(9.0, 90.0), run(11.0, 110.0)]
+    assert (
+        "For one example: FF takes 1.00 ± 0.00 times BP with 2 classes, 10.00 ± 12.71 with 100;"
+        in prediction_cost.growth(found, "single")
+    )
+    assert "For 128 examples: FF takes 1.00 ± 0.00 times BP with 2 classes, 100.00 ±" in prediction_cost.growth(
+        found, "batch"
+    )
+    assert "9.00 (one run) with 100" in prediction_cost.growth(found[:1], "single")
+
+
+def test_the_report_on_the_cost_shows_all_classes_for_one_example_and_for_a_batch() -> None:
+    metrics = {
+        f"{name}_{what}_{count}": 1.0 * count
+        for name in prediction_cost.NAMES
+        for what in ("single", "batch", "products", "parameters")
+        for count in prediction_cost.CLASSES
+    }
+    shown = {experiment.name: [] for experiment in prediction_cost.ARTEFACT.experiments}
+    found = [replace(one, environment={"processor": "x"}) for one in results("", [0.0, 0.0, 0.0], **metrics)]
+    elements = prediction_cost.render({**shown, prediction_cost.EXPERIMENT.name: found})
+    cost, *classes = [one for one in elements if isinstance(one, Table)]
+    assert all(len(row) == len(cost.header) for row in cost.rows)
+    assert [one.header[1:] for one in classes] == [[f"{count} classes" for count in prediction_cost.CLASSES]] * 2
+    assert classes[0].rows[0] == ["FF", *(f"{count:.2f} ({count:.2f} to {count:.2f})" for count in prediction_cost.CLASSES)]
+
+
+def test_curves_of_five_problems_are_drawn_in_two_rows() -> None:
+    found = {
+        key: [
+            replace(one, history={"validation_accuracy": [0.5] * accuracy.PROBLEMS[key[0]].epochs})
+            for one in results("", [0.0])
+        ]
+        for key in accuracy.CELLS
+    }
+    axes = accuracy._figure(found).axes  # pyright: ignore[reportPrivateUsage]
+    assert [bool(axis.axison) for axis in axes] == [True] * 5 + [False]
+    assert [axis.get_ylabel() for axis in axes[:5]] == ["validation accuracy", "", "", "validation accuracy", ""]
+    assert len({round(axis.get_position().y0, 3) for axis in axes}) == 2
+
+
 def test_the_ladder_names_the_steps_whose_interval_leaves_out_zero() -> None:
     metric = "test_accuracy"
     found = {

@@ -34,3 +34,10 @@ def figure_of(axes: Axes) -> Figure:
     figure = axes.get_figure(root=True)
     assert isinstance(figure, Figure)  # noqa: S101
     return figure
+
+
+def plain(axes: Axes) -> None:
+    """Take away what frames axes, and put a faint grid behind what is drawn on them."""
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(visible=True, color="#E6E9ED", lw=0.7)
+    axes.set_axisbelow(True)

@@ -16,7 +16,7 @@ from torch import Tensor
 from onward.blocks.exit_curve import ExitPoint
 from onward.blocks.transparency import Transparency
 from onward.experiments.statistics import Mean, mean
-from onward.reports.canvas import BLUE, GREEN, ORANGE, PURPLE, RED, SKY, axes_or_new, figure_of
+from onward.reports.canvas import BLUE, GREEN, ORANGE, PURPLE, RED, SKY, axes_or_new, figure_of, plain
 
 CLASSES = (BLUE, ORANGE, GREEN, RED, PURPLE, SKY)
 
@@ -78,7 +78,7 @@ def draw_curves(
             half = t.ppf(0.975, len(data) - 1) * data.std(0, ddof=1) / len(data) ** 0.5
             axes.fill_between(places, middle - half, middle + half, color=colour, alpha=0.22, lw=0)
     axes.set(xlabel=x, ylabel=y, yscale="log" if log else "linear")
-    _plain(axes)
+    plain(axes)
     if len(series) > 3:
         _legend_below(axes)
     elif len(series) > 1:
@@ -96,7 +96,7 @@ def draw_means(arms: Mapping[str, Mapping[int, Mean]], *, x: str, y: str, axes: 
         colour = "#333333" if k >= len(CLASSES) else CLASSES[k]
         axes.errorbar(places, middle, half, fmt="o-", ms=4, lw=1.2, capsize=2, color=colour, label=name)
     axes.set(xlabel=x, ylabel=y, xticks=sorted({place for points in arms.values() for place in points}))
-    _plain(axes)
+    plain(axes)
     axes.legend(frameon=False, fontsize=8.5)
     return figure_of(axes)
 
@@ -158,7 +158,7 @@ def draw_arms(
     axes.set_yticks(range(len(arms)), list(arms))
     axes.set_ylim(len(arms) - 0.5, -0.5)
     axes.set_xlabel(x)
-    _plain(axes)
+    plain(axes)
     return figure_of(axes)
 
 
@@ -177,7 +177,7 @@ def draw_timeline(series: Mapping[str, Sequence[float]], *, x: str = "millisecon
         axes.hlines(places, 0, times, color=colour, alpha=0.35, lw=2)
         axes.plot(times, places, "o", ms=5, color=colour, label=name)
     axes.set(xlabel=x, ylabel="block", xlim=(0, None), ylim=(blocks + 0.6, 0.4), yticks=range(1, blocks + 1))
-    _plain(axes)
+    plain(axes)
     _legend_below(axes)
     return figure_of(axes)
 
@@ -201,7 +201,7 @@ def draw_transparency(transparency: Transparency, axes: Axes | None = None, *, t
     axes.margins(x=0.12, y=0.15)
     axes.set(xlabel="block", ylabel="accuracy" if classes else "loss", xticks=places)
     axes.set_title(title, fontsize=9)
-    _plain(axes)
+    plain(axes)
     axes.legend(frameon=False, fontsize=8.5)
     return figure_of(axes)
 
@@ -278,9 +278,3 @@ def _legend_below(axes: Axes) -> None:
     down = ScaledTranslation(0, -32 / 72, figure.dpi_scale_trans)
     where = axes.transAxes + down
     axes.legend(frameon=False, fontsize=9, ncols=2, loc="upper center", bbox_to_anchor=(0.5, 0), bbox_transform=where)
-
-
-def _plain(axes: Axes) -> None:
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(visible=True, color="#E6E9ED", lw=0.7)
-    axes.set_axisbelow(True)

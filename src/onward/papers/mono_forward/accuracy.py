@@ -23,7 +23,7 @@ from onward.papers.mono_forward.cells import (
 from onward.papers.mono_forward.words import CIFAR_10_NOTE, INTERVALS, NOT_RUN, READINGS, against, judged, percent, points
 from onward.reports import figures
 from onward.reports.artefact import Artefact, Element, Picture, Results, Table, Text
-from onward.reports.canvas import Figure, figure_of, row_of_axes
+from onward.reports.canvas import Figure, figure_of, grid_of_axes
 
 FITTED = 0.1  # training loss below which a net has learned its examples
 TEST = 10_000  # pictures in the test part of each data set
@@ -267,8 +267,12 @@ def _longer_if_better(short: Sequence[Result], long: Sequence[Result]) -> Sequen
 
 def _figure(found: Mapping[tuple[str, str], Sequence[Result]]) -> Figure:
     there = [name for name in PROBLEMS if any(ours for (of, _), ours in found.items() if of == name)]
-    axes = row_of_axes(max(1, len(there)), (3.4 * max(1, len(there)), 3.4))
-    for axis, name in zip(axes, there, strict=bool(there)):
+    columns = min(3, max(1, len(there)))
+    grid = grid_of_axes(-(-max(1, len(there)) // columns), columns, (3.4, 3.0))
+    axes = [axis for line in grid for axis in line]
+    for axis in axes[len(there) :]:
+        axis.set_axis_off()
+    for number, (axis, name) in enumerate(zip(axes, there, strict=False)):
         series = {
             NAMES[rule]: (
                 list(range(1, PROBLEMS[name].epochs + 1)),
@@ -277,7 +281,8 @@ def _figure(found: Mapping[tuple[str, str], Sequence[Result]]) -> Figure:
             for (of, rule), ours in found.items()
             if of == name and ours
         }
-        figures.draw_curves(series, x="passes", y="validation accuracy", axes=axis)
+        figures.draw_curves(series, x="passes", y="" if number % columns else "validation accuracy", axes=axis)
+        axis.legend(frameon=False, fontsize=8, loc="lower right", handlelength=1.2, labelspacing=0.2)
         axis.set_title(TITLES[name], fontsize=9)
     return figure_of(axes[0])
 

@@ -16,11 +16,23 @@ from onward.experiments.spec import Experiment
 from onward.experiments.statistics import Mean, mean, values
 from onward.nets.builders import mlp
 from onward.papers.mono_forward.cells import recipe
-from onward.papers.mono_forward.damage_verdicts import CASES, TOLERANCE, change, verdicts, without_retraining
+from onward.papers.mono_forward.damage_figure import CAPTION, figure
+from onward.papers.mono_forward.damage_verdicts import (
+    CASES,
+    TOLERANCE,
+    against_control,
+    change,
+    clearing,
+    fate,
+    lead,
+    left_alone,
+    verdicts,
+    without_retraining,
+)
 from onward.papers.mono_forward.harms import HARMS, TITLES, UNHARMED
 from onward.papers.mono_forward.retraining import OUTLIER, POSITIONS, Again, damage_and_retrain
 from onward.papers.mono_forward.words import percent, points
-from onward.reports.artefact import Artefact, Element, Results, Table, Text
+from onward.reports.artefact import Artefact, Element, Picture, Results, Table, Text
 
 SEEDS = 5
 PICTURES = 10_000
@@ -57,7 +69,8 @@ INTRO = (
     f"counted as they are run, for credit alone: all of BP's net is retrained for the part of the passes that this is enough for. If a weight of "
     f"the damaged block is not finite, or beyond {OUTLIER} times the block's largest before, all its weights beyond that largest "
     f"are set to 0 before any retraining (*cleared*), for BP too, since nothing can be learned from them; else the block is left as it "
-    f"is. A net counts as recovered if the whole interval of its change is above {100 * TOLERANCE:+.1f} points."
+    f"is. A net counts as recovered if the whole interval of its change is above {100 * TOLERANCE:+.1f} points: against before the damage, or "
+    f"against an undamaged net that was retrained alike, since after so little training retraining may improve a net that nothing happened to."
 )
 
 
@@ -66,11 +79,12 @@ def render(results: Results) -> list[Element]:
     ours = results[EXPERIMENT.name]
     if not ours:
         return [Text(INTRO), Text("Not run.")]
-    elements: list[Element] = [Text(INTRO), _damaged(ours), Text(without_retraining(ours)), _costs(ours)]
+    elements: list[Element] = [Text(INTRO), _damaged(ours), Text(without_retraining(ours)), Text(clearing(ours))]
     for length, words in LENGTH_TITLES.items():
-        elements += [Text(f"## After {words}"), _retrained(ours, length), _every_block(ours, length)]
+        elements += [Text(f"## After {words}"), Picture(f"After {words}. {CAPTION}", figure(ours, length))]
         elements += [Text(one) for one in verdicts(ours, length)]
-    return elements
+        elements += [_retrained(ours, length), _against_control(ours, length), _every_block(ours, length)]
+    return [*elements, Text("## What retraining costs"), _costs(ours)]
 
 
 def _damaged(ours: Sequence[Result]) -> Table:
@@ -110,6 +124,21 @@ def _retrained(ours: Sequence[Result], length: str) -> Table:
     ]
     caption = "Accuracy of the net (its last block) in points against before the damage, mean ± 95 %."
     return Table(caption, ["damage", "block", *WAYS.values()], rows)
+
+
+def _against_control(ours: Sequence[Result], length: str) -> Table:
+    rows = []
+    for harm, position in CASES:
+        judged = [against_control(ours, harm, position, length, way) for way in ("alone", "onward")]
+        alone = [points(left_alone(ours, harm, position, rule)) for rule in ("", "bp_")]
+        leads = [points(lead(ours, harm, position, length, way)) for way in ("alone", "onward")]
+        rows.append([TITLES[harm], position, *alone, *(f"{points(one)}: {fate(one)}" for one in judged), *leads])
+    header = ["damage", "block", "cleared, not retrained", "BP, cleared, not retrained", WAYS["alone"], WAYS["onward"], "lead over BP, the block", "lead over BP, it and the later ones"]  # fmt: skip
+    caption = (
+        "What is left of the damage, in points, mean ± 95 %: without retraining, against before; retrained, against an undamaged net retrained "
+        "alike; and how much less that is than what is left of it in BP, after as many multiply-adds."
+    )
+    return Table(caption, header, rows)
 
 
 def _every_block(ours: Sequence[Result], length: str) -> Table:

@@ -19,7 +19,7 @@ from onward.datasets import images
 from onward.experiments.layers import train_layers
 from onward.experiments.result import Result
 from onward.experiments.spec import Experiment
-from onward.experiments.statistics import mean, values
+from onward.experiments.statistics import Mean, mean, values
 from onward.learners.base import AbstractLearner
 from onward.learners.mono_forward import MonoForward
 from onward.nets.builders import mlp
@@ -27,9 +27,9 @@ from onward.nets.cost import multiply_adds
 from onward.nets.layered import LayeredNet
 from onward.papers.mono_forward.cells import recipe
 from onward.papers.mono_forward.words import percent, stands, told, within
-from onward.reports import figures
 from onward.reports.artefact import Artefact, Element, Picture, Results, Table, Text
 from onward.reports.canvas import Figure, figure_of, grid_of_axes
+from onward.reports.crowded import Change, draw_changes
 from onward.training.data import Dataset, Split
 from onward.training.fit import Recipe
 
@@ -154,7 +154,8 @@ def render(results: Results) -> list[Element]:
             elements += [Text(f"## {TITLES[name]}"), Text("Not run.")]
     figure = _figure(results)
     caption = (
-        "Test accuracy against multiply-adds and against time, over thresholds and over blocks: mean with its 95 % band."
+        "Test accuracy minus that of the whole net, paired by seed, mean ± 95 %, against the part of its multiply-adds, at every threshold (small "
+        "numbers) and for nets cut after each block. The axis is spread towards the cost of the first block."
     )
     elements += [] if figure is None else [Picture(caption, figure)]
     return elements
@@ -191,37 +192,66 @@ def _table(ours: Sequence[Result]) -> Table:
 
 def verdicts(ours: Sequence[Result]) -> list[str]:
     """Say for every tolerance what early exit saves, whether accuracy suffers, and how it stands to the cut net that may lose as much."""
-    costs = {"above": "costs more than", "below": "costs less than", "level": "is not told apart in cost from"}
     sentences = []
     for way, words in TOLD.items():
-        change = within(ours, f"{way}_accuracy", "whole_accuracy")
-        saved = mean([r.metrics["whole_multiply_adds"] / r.metrics[f"{way}_multiply_adds"] for r in ours])
+        accuracy = told(within(ours, f"{way}_accuracy", "whole_accuracy"))
+        saved = [_share(r, way, "seconds") - 1 for r in ours]
         sentences.append(
-            f"With {words}, early exit takes 1/{saved.value:.2f} of the multiply-adds of the whole net, against which its accuracy is {told(change)}."
+            f"With {words}, early exit takes {_third(mean([_share(r, way) for r in ours]))}, and its accuracy against the whole net is {accuracy}; "
+            f"{_costs(saved, 'the whole net', 'time')}."
         )
-        cheaper = mean([_share(r, way) - _share(r, f"cut_{way}") for r in ours])
         rival = told(within(ours, f"{way}_accuracy", f"cut_{way}_accuracy"))
-        spent = f"{cheaper.value:+.3f} of the whole net's multiply-adds" + (
-            f" ± {cheaper.half:.3f}" if cheaper.n > 1 else ""
+        cheaper = [_share(r, way) - _share(r, f"cut_{way}") for r in ours]
+        sooner = [_share(r, way, "seconds") - _share(r, f"cut_{way}", "seconds") for r in ours]
+        sentences.append(
+            f"Against the cut net, with {words}, its accuracy is {rival}; {_costs(cheaper, 'that net', 'multiply-adds')}; "
+            f"{_costs(sooner, 'that net', 'time')}."
         )
-        standing = (
-            f"it {costs[stands(cheaper)]} that net" if cheaper.n > 1 else "its cost in one seed says nothing about others"
+    asked = mean([_share(r, f"point_{len(THRESHOLDS) - 1}", "seconds") for r in ours])
+    return [
+        *sentences,
+        f"Asking every block, at a threshold that none reaches, takes {_with_interval(asked)} times the time of the whole net.",
+    ]
+
+
+def _third(share: Mean) -> str:
+    """Say what part of the multiply-adds is taken, and whether its whole interval is below a third."""
+    part = f"{_with_interval(share)} of the whole net's multiply-adds"
+    if share.n < 2:
+        return part
+    return f"{part}, less than a third" if share.value + share.half < 1 / 3 else f"{part}, not surely less than a third"
+
+
+def _costs(differences: Sequence[float], rival: str, unit: str) -> str:
+    """Say how a cost stands to that of a rival, given as parts of the whole net's."""
+    found = mean(differences)
+    words = {
+        "above": f"is above {rival}",
+        "below": f"is below {rival}",
+        "level": f"is not told apart from {rival}",
+        "unknown": "has a cost in one seed, which says nothing about others",
+    }
+    return f"in {unit} it {words[stands(found)]} ({_with_interval(found, '+')} of the whole net's)"
+
+
+def _with_interval(found: Mean, sign: str = "") -> str:
+    return f"{found.value:{sign}.3f}" + (f" ± {found.half:.3f}" if found.n > 1 else "")
+
+
+def _share(result: Result, way: str, what: str = "multiply_adds") -> float:
+    return result.metrics[f"{way}_{what}"] / result.metrics[f"whole_{what}"]
+
+
+def changes(ours: Sequence[Result], names: Mapping[str, str]) -> list[Change]:
+    """Give what points, named, gain on the whole net in accuracy, in points, at what mean part of its multiply-adds."""
+    return [
+        Change(
+            mean([_share(r, name) for r in ours]).value,
+            mean([100 * (r.metrics[f"{name}_accuracy"] - r.metrics["whole_accuracy"]) for r in ours]),
+            words,
         )
-        sentences.append(f"Against the cut net, with {words}, its accuracy is {rival}, and {standing} ({spent}).")
-    return sentences
-
-
-def _share(result: Result, way: str) -> float:
-    return result.metrics[f"{way}_multiply_adds"] / result.metrics["whole_multiply_adds"]
-
-
-SPENT = (figures.MULTIPLY_ADDS, figures.MICROSECONDS)
-
-
-def measured(result: Result, name: str) -> ExitPoint:
-    """Give the point that a result holds under a name; what is told of it elsewhere, threshold and exits, is left open."""
-    right, spent, seconds = (result.metrics[f"{name}_{what}"] for what in ("accuracy", "multiply_adds", "seconds"))
-    return ExitPoint(float("nan"), right, spent, seconds, ())
+        for name, words in names.items()
+    ]
 
 
 def _figure(results: Results) -> Figure | None:
@@ -229,14 +259,16 @@ def _figure(results: Results) -> Figure | None:
     there = {name: results[one.name] for name, one in EXPERIMENTS.items() if results[one.name]}
     if not there:
         return None
-    grid = grid_of_axes(len(there), len(SPENT), (4.2, 3.4))
-    lines = {"early exit": [f"point_{k}" for k in range(len(THRESHOLDS))], "cut net": [f"depth_{k}" for k in BLOCKS]}
-    for row, (name, ours) in zip(grid, there.items(), strict=True):
-        runs = {line: [[measured(one, point) for point in points] for one in ours] for line, points in lines.items()}
-        for axis, spent in zip(row, SPENT, strict=True):
-            figures.draw_exit_curves(runs, spent=spent, axes=axis)
-            axis.set_ylabel("test accuracy")
-            axis.set_title(TITLES[name], fontsize=9)
+    grid = grid_of_axes(len(there), 1, (8.6, 3.4))
+    thresholds = {f"point_{k}": f"{one:g}" if one <= 1 else "none leaves" for k, one in enumerate(THRESHOLDS)}
+    for (axis,), (name, ours) in zip(grid, there.items(), strict=True):
+        lines = {
+            "early exit, by threshold": changes(ours, thresholds),
+            "net cut after each block": changes(ours, {f"depth_{k}": "" for k in BLOCKS}),
+        }
+        x, y = "part of the whole net's multiply-adds", "accuracy minus the whole net's, points"
+        draw_changes(lines, ticks=(0.29, 0.3, 0.32, 0.35, 0.4, 0.5, 0.6, 0.8, 1.0), x=x, y=y, axes=axis)
+        axis.set_title(TITLES[name], fontsize=9)
     return figure_of(grid[0][0])
 
 
