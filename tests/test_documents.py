@@ -58,3 +58,23 @@ def test_the_example_of_a_net_of_ones_own_says_what_came_of_it(tmp_path: Path) -
     exported = re.search(r"two blocks, exported: ([\d.]+) of the test digits", said)
     assert exported is not None
     assert float(exported[1]) > 0.95
+
+
+def test_the_example_of_changing_graphs_prunes_and_learns(tmp_path: Path) -> None:
+    said = run(example("docs/changing-graphs.md"), tmp_path)
+    found = re.search(r"30 of 528 edges, test accuracy ([\d.]+)", said)
+    assert found is not None
+    assert float(found[1]) > 0.95
+
+
+def test_the_example_of_a_mesh_whose_graph_changes_says_what_came_of_it(tmp_path: Path) -> None:
+    script = ROOT / "examples" / "changing_graphs.py"
+    command = [sys.executable, script, tmp_path / "graphs.png"]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    found = re.search(r"80 of 1088 edges, test accuracy ([\d.]+)", said)
+    assert found is not None
+    assert float(found[1]) > 0.9
+    apart = re.search(r"with 5 more the outputs differ by (\S+)", said)
+    assert apart is not None
+    assert float(apart[1]) < 1e-4
+    assert (tmp_path / "graphs.png").stat().st_size > 10_000

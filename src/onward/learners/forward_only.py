@@ -39,6 +39,7 @@ class ForwardOnly(AbstractLearner):
         self.net = net
         self.loss = losses.find(loss)
         self.engine = None if engine is None else forward_only.find(engine)
+        self._laid_out_for = net.topology
         self._layout = sparse.Layout()
         self._planned: dict[tuple[int, int], Engine] = {}
 
@@ -89,6 +90,9 @@ class ForwardOnly(AbstractLearner):
         )
 
     def _engine(self, ticks: int, batch: int) -> Engine:
+        if self._laid_out_for is not self.net.topology:  # the graph has changed
+            self._laid_out_for, self._layout = self.net.topology, sparse.Layout()
+            self._planned.clear()
         key = (ticks, batch)
         if self.engine is None and key not in self._planned:
             self._planned[key] = forward_only.find(plan(self.net.topology, ticks, batch).engine)
