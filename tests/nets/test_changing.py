@@ -9,7 +9,7 @@ from onward import graphs
 from onward.graphs.changes import add_edges, add_neurons, every_edge, keep_edges
 from onward.kernels import dynamics
 from onward.learners.forward_only import ForwardOnly
-from onward.nets.changing import changed, joined, with_neurons
+from onward.nets.changing import changed, joined, spares, with_neurons
 from onward.nets.mesh import MeshNet
 from onward.topology import Topology
 from tests.kernels.test_reach import missed, random_graph
@@ -80,21 +80,21 @@ def test_edges_of_weight_zero_change_no_bit(
 @pytest.mark.parametrize("hidden", ACTIVATIONS)
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("batch", [1, 32])
-def test_a_spare_neuron_is_taken_into_service_without_changing_a_bit(hidden: str, dtype: torch.dtype, batch: int) -> None:
-    """Edges into it may weigh anything, those out of it nothing yet: no product changes its shape, so none changes its rounding."""
-    spare = add_neurons(graphs.mesh(3, 20, 2), 4).after
-    net = made(spare, 0, hidden=hidden, dtype=dtype)
-    first = spare.inputs + 20
-    full = every_edge(spare)
-    absent = ~spare.mask[full.source, full.target]
-    change = add_edges(spare, full.source[absent], full.target[absent])
-    inward = torch.tensor(full.target[absent] >= first) & torch.tensor(full.target[absent] < first + 4)
-    drawn = torch.randn(change.new.size, generator=seeded(1), dtype=dtype)
-    larger = changed(net, change, torch.where(inward, drawn, torch.zeros_like(drawn)))
+def test_spare_neurons_are_taken_into_service_without_changing_a_bit(hidden: str, dtype: torch.dtype, batch: int) -> None:
+    """No product changes its shape, so none changes its rounding."""
+    net = made(add_neurons(graphs.mesh(3, 20, 2), 4).after, 0, hidden=hidden, dtype=dtype)
+    larger = with_neurons(net, 3, generator=seeded(1))
+    assert larger.topology == add_neurons(graphs.mesh(3, 23, 2), 1).after, "one is spare still"
     x = torch.randn(batch, 3, generator=seeded(2), dtype=dtype)
     assert torch.equal(bits(larger(x).detach()), bits(net(x).detach()))
-    inside = slice(20, 24)
-    assert larger.states(x)[:, -1, inside].any(), "the neurons are in use"
+    assert larger.states(x)[:, -1, 20:23].any(), "the neurons are at work"
+
+
+def test_spare_neurons_are_taken_before_new_ones_are_made() -> None:
+    spare = add_neurons(graphs.mesh(3, 4, 2), 2).after
+    assert spares(spare).tolist() == [8, 9]
+    assert joined(spare, 5).after == graphs.mesh(3, 9, 2)
+    assert with_neurons(made(spare, 0), 5, generator=seeded()).topology == graphs.mesh(3, 9, 2)
 
 
 @given(st.integers(0, 10**6), st.booleans(), st.sampled_from([0.3, 0.6]), st.integers(1, 4), st.integers(1, 20))

@@ -88,7 +88,13 @@ def iris_with_wrong_test(seed: int) -> Dataset:
 def test_the_rate_is_chosen_by_validation_not_by_test(rates: tuple[float, ...]) -> None:
     said = []
     outcomes = shrunk(
-        [0, 1], said.append, data=iris_with_wrong_test, way=pruned_by_magnitude, parts=(0.3, 0.5), rates=rates, **SETTING
+        [0, 1],
+        said.append,
+        data=iris_with_wrong_test,
+        way=pruned_by_magnitude,
+        parts=(0.3, 0.5),
+        rates=rates,
+        **SETTING | {"epochs": 12},
     )
     for outcome in outcomes:
         assert outcome.metrics["rate_at_50"] == outcome.metrics["rate_at_30"] == 0.03

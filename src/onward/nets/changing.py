@@ -51,18 +51,21 @@ def weights(net: MeshNet, change: Change, new: Float[Tensor, "*nets k"] | None =
 
 
 def joined(topology: Topology, count: int) -> Change:
-    """Add hidden neurons, joined to the others as hidden ones are: in every block that has edges, to all there are.
+    """Take hidden neurons into service, joined to the others as hidden ones are: in every block that has edges, to all there are.
 
-    The blocks are those of `Topology.blocks`: a perceptron of one hidden layer gets a wider layer, a full mesh a larger full mesh.
+    Spare neurons, which have no edge, are taken first; as many as are missing are added. The blocks are those of `Topology.blocks`:
+    a perceptron of one hidden layer gets a wider layer, a full mesh a larger full mesh.
     """
-    wider = add_neurons(topology, given.whole("neurons", count))
+    count = given.whole("neurons", count)
+    missing = max(count - len(spares(topology)), 0)
+    nothing = Change(topology, topology, np.arange(topology.edges))
+    wider = add_neurons(topology, missing) if missing else nothing
     after = wider.after
-    first = after.inputs + topology.hidden
-    new = np.arange(first, first + count)
+    new = spares(after)[:count]
     kinds = {
         "input": np.arange(after.features),
         "bias": np.arange(after.features, after.inputs),
-        "hidden": np.arange(after.inputs, after.inputs + after.hidden),
+        "hidden": np.setdiff1d(np.arange(after.inputs, after.inputs + after.hidden), spares(after)[count:]),
         "output": np.arange(after.neurons - after.outputs, after.neurons),
     }
     pairs = set()
@@ -74,11 +77,18 @@ def joined(topology: Topology, count: int) -> Change:
     return wider.then(add_edges(after, ends[:, 0], ends[:, 1]))
 
 
-def with_neurons(net: MeshNet, count: int, *, generator: torch.Generator) -> MeshNet:
-    """Give a mesh of the same function with more hidden neurons, joined to the others as `joined` says.
+def spares(topology: Topology) -> np.ndarray:
+    """Give the numbers of the hidden neurons that have no edge."""
+    inside = np.arange(topology.inputs, topology.inputs + topology.hidden)
+    return np.setdiff1d(inside, np.union1d(topology.source, topology.target))
 
-    Edges into a new neuron are drawn as first weights are, so that it is ready to be of use; edges from it to the others are zero,
-    so that it is of none yet. The terms of every sum that is not new stay what and in the order they were, with zeros among them.
+
+def with_neurons(net: MeshNet, count: int, *, generator: torch.Generator) -> MeshNet:
+    """Give a mesh of the same function with more hidden neurons at work, spare ones or new, joined to the others as `joined` says.
+
+    Edges into such a neuron are drawn as first weights are, so that it is ready to be of use; edges from it to the others are zero,
+    so that it is of none yet. The terms of every sum stay what and in the order they were, with zeros among them. Where there are
+    spare neurons enough no product changes its shape, so outputs are the same to the bit; else the last bits may be others.
 
     Args:
         net: the mesh, or nets side by side.
@@ -87,8 +97,10 @@ def with_neurons(net: MeshNet, count: int, *, generator: torch.Generator) -> Mes
     """
     change = joined(net.topology, count)
     after, new = change.after, change.new
-    first = after.inputs + net.topology.hidden
-    enters_new = (after.target[new] >= first) & (after.target[new] < first + count)
+    old = change.origin >= 0
+    at_work = np.union1d(after.source[old], after.target[old])
+    hidden = (after.target[new] >= after.inputs) & (after.target[new] < after.inputs + after.hidden)
+    enters_new = hidden & ~np.isin(after.target[new], at_work)
     drawn = [initialise.fan_in(after, generator)[new] for _ in range(max(len(net.weight.view(-1, net.topology.edges)), 1))]
     values = torch.stack(drawn).view(*net.nets, new.size) * torch.tensor(enters_new)
     return changed(net, change, values)
