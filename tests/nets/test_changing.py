@@ -170,6 +170,8 @@ def test_a_mesh_becomes_another_in_place() -> None:
     assert torch.equal(net(x), other(x))
     net(x).sum().backward()
     other(x).sum().backward()
+    assert net.weight.grad is not None
+    assert other.weight.grad is not None
     assert torch.equal(net.weight.grad, other.weight.grad)
     assert [name for name, _ in net.named_parameters()] == ["weight"]
 

@@ -26,7 +26,7 @@ from onward.training.fit import Recipe
 
 DENSE = graphs.mesh(4, 8, 3)
 RECIPE = Recipe(partial(torch.optim.Adam, lr=0.03), 20, batch=32)
-SETTING = {"dense": DENSE, "ticks": 3, "epochs": 20, "batch": 32}
+TRIAL = partial(shrunk, dense=DENSE, ticks=3, epochs=12, batch=32)
 
 
 def job(part: float, **other) -> Job:
@@ -87,14 +87,13 @@ def iris_with_wrong_test(seed: int) -> Dataset:
 @pytest.mark.parametrize("rates", [(1e-5, 0.03), (0.03, 1e-5)])
 def test_the_rate_is_chosen_by_validation_not_by_test(rates: tuple[float, ...]) -> None:
     said = []
-    outcomes = shrunk(
+    outcomes = TRIAL(
         [0, 1],
         said.append,
         data=iris_with_wrong_test,
         way=pruned_by_magnitude,
         parts=(0.3, 0.5),
         rates=rates,
-        **SETTING | {"epochs": 12},
     )
     for outcome in outcomes:
         assert outcome.metrics["rate_at_50"] == outcome.metrics["rate_at_30"] == 0.03
@@ -106,9 +105,7 @@ def test_the_rate_is_chosen_by_validation_not_by_test(rates: tuple[float, ...]) 
 
 
 def test_parts_that_cannot_be_had_are_left_out() -> None:
-    (outcome,) = shrunk(
-        [0], lambda part: None, data=datasets.iris, way=pruned_by_neurons, parts=(0.5, 0.1), rates=(0.03,), **SETTING
-    )
+    (outcome,) = TRIAL([0], lambda part: None, data=datasets.iris, way=pruned_by_neurons, parts=(0.5, 0.1), rates=(0.03,))
     assert "test_accuracy_at_50" in outcome.metrics
     assert "test_accuracy_at_10" not in outcome.metrics
     assert outcome.history["neurons"][0] == 5

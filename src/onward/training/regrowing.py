@@ -14,7 +14,7 @@ from torch import Tensor
 
 from onward.graphs.changes import Change, add_edges, codes, every_edge
 from onward.kernels import forward_only
-from onward.kernels.dynamics import Wiring
+from onward.kernels.dynamics import wiring_of
 from onward.kernels.plan import plan
 from onward.learners.forward_only import ForwardOnly
 from onward.nets import given
@@ -41,10 +41,8 @@ def gradient_everywhere(
     there = torch.tensor(_places(net.topology, candidates), device=net.weight.device)
     weight = net.weight.new_zeros(*net.nets, candidates.edges).index_copy(-1, there, net.weight)
     clamped, state = net.drive(x)
-    ends = [
-        torch.tensor(one, device=net.weight.device) for one in (candidates.source, candidates.target - candidates.fixed)
-    ]
-    wiring = Wiring(*ends, candidates.fixed, candidates.free, candidates.outputs)
+    ends = wiring_of(candidates)
+    wiring = ends._replace(source=ends.source.to(net.weight.device), target=ends.target.to(net.weight.device))
     engine = forward_only.find(plan(candidates, len(clamped), state.shape[-2]).engine)
     return forward_only.loss_and_gradient(weight, wiring, clamped, state, net.activation, learner.loss, y, engine)[1]
 
