@@ -33,12 +33,12 @@ def edges() -> int:
 
 first = edges()
 for epoch in run.epochs():  # the one loop; what changes the graph stands in it
-    due = cubic(epoch.number, first=first, last=80, begin=5, end=60)
+    due = cubic(epoch.number, first=first, last=150, begin=5, end=60)
     if due < edges():
         change_graph(run, by_magnitude(net, due))
-    elif 60 < epoch.number <= 100:
-        moved = round(80 * cosine(epoch.number - 60, first=0.2, end=40))
-        change_graph(run, by_magnitude(net, 80 - moved))
+    elif 60 < epoch.number <= 100 and epoch.number % 5 == 0:
+        moved = round(150 * cosine(epoch.number - 60, first=0.1, end=40))
+        change_graph(run, by_magnitude(net, 150 - moved))
         change_graph(run, by_gradient(learner, data.train.x, data.train.y, moved))
     if epoch.number % 30 == 0:
         print(f"{epoch.number} epochs, {edges()} edges, loss {epoch.loss.item():.3f}")

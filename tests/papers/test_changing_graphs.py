@@ -88,7 +88,7 @@ def iris_with_wrong_test(seed: int) -> Dataset:
 def test_the_rate_is_chosen_by_validation_not_by_test(rates: tuple[float, ...]) -> None:
     said = []
     outcomes = TRIAL(
-        [0, 1],
+        [0],
         said.append,
         data=iris_with_wrong_test,
         way=pruned_by_magnitude,

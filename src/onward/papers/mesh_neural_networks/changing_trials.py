@@ -35,7 +35,7 @@ PRESS, FIRST_STRENGTH = (
     1.5,
     1e-4,
 )  # factor of the strength of group lasso after an epoch with too many edges, and its first value
-EXCHANGED, EVERY = 0.3, 2  # part of the edges that is exchanged at first, and after how many epochs
+EXCHANGED, EVERY = 0.3, 4  # part of the edges that is exchanged at first, and after how many epochs
 STORED = 400  # edges, up to which a trained mesh is stored, to be drawn
 
 
