@@ -62,9 +62,9 @@ def test_the_example_of_a_net_of_ones_own_says_what_came_of_it(tmp_path: Path) -
 
 def test_the_example_of_changing_graphs_prunes_and_learns(tmp_path: Path) -> None:
     said = run(example("docs/changing-graphs.md"), tmp_path)
-    found = re.search(r"30 of 528 edges, test accuracy ([\d.]+)", said)
+    found = re.search(r"60 of 528 edges, test accuracy ([\d.]+)", said)
     assert found is not None
-    assert float(found[1]) > 0.95
+    assert float(found[1]) > 0.9
 
 
 def test_the_example_of_a_mesh_whose_graph_changes_says_what_came_of_it(tmp_path: Path) -> None:
