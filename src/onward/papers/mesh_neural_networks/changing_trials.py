@@ -142,18 +142,19 @@ def pruned_by_neurons(job: Job, start: float | None = None) -> MeshNet | None:
     without = remove_neurons(net.topology, range(net.topology.inputs, net.topology.inputs + net.topology.hidden)).after
     if int(prunable(without).sum()) > job.edges:
         return None
-    run, strength, pressed, last = job.run(net), FIRST_STRENGTH, False, round(END * job.recipe.epochs)
+    run, strength, due, last = job.run(net), FIRST_STRENGTH, first, round(END * job.recipe.epochs)
     for epoch in run.steps():
-        if pressed:
+        if count(net) > due:  # and no longer, as neurons of like size vanish soon after one another
             shrink(net, strength)
+            gone = vanished(net)
+            if gone.lost.size:
+                change_graph(run, gone if possible(gone, job.ticks) else by_magnitude(net, job.edges))
         if epoch is None or epoch.number > last:
             continue
-        gone = vanished(net)
-        change_graph(run, gone if possible(gone, job.ticks) else by_magnitude(net, job.edges))
         if epoch.number == last:
             force(run, net, job)
-        pressed = epoch.number < last and count(net) > job.falling(epoch.number + 1, first)
-        strength = strength * PRESS if pressed else max(strength / PRESS, FIRST_STRENGTH)
+        strength = strength * PRESS if count(net) > due else max(strength / PRESS, FIRST_STRENGTH)
+        due = job.falling(epoch.number + 1, first)
     return net
 
 
