@@ -81,3 +81,23 @@ def test_the_example_of_a_stream_learns_and_is_not_told_by_its_interruption(tmp_
     assert len(kept) == 1
     ours, persistence = map(float, re.findall(r"learning: ([\d.]+), by persistence ([\d.]+)", said)[0])
     assert ours < 0.6 * persistence
+
+
+def test_the_example_of_changing_graphs_prunes_and_learns(tmp_path: Path) -> None:
+    said = run(example("docs/changing-graphs.md"), tmp_path)
+    found = re.search(r"60 of 528 edges, test accuracy ([\d.]+)", said)
+    assert found is not None
+    assert float(found[1]) > 0.9
+
+
+def test_the_example_of_a_mesh_whose_graph_changes_says_what_came_of_it(tmp_path: Path) -> None:
+    script = ROOT / "examples" / "changing_graphs.py"
+    command = [sys.executable, script, tmp_path / "graphs.png"]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    found = re.search(r"150 of 1088 edges, test accuracy ([\d.]+)", said)
+    assert found is not None
+    assert float(found[1]) > 0.9
+    apart = re.search(r"with 5 more the outputs differ by (\S+)", said)
+    assert apart is not None
+    assert float(apart[1]) < 1e-4
+    assert (tmp_path / "graphs.png").stat().st_size > 10_000

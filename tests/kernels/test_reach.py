@@ -125,3 +125,40 @@ def test_many_ticks_are_not_followed_once_nothing_changes(monkeypatch: pytest.Mo
     monkeypatch.setattr(np, "zeros_like", lambda array: (next(left), zeros_like(array))[1])
     reach.check_outputs(graphs.mesh(2, 3, 2), 10**12)
     reach.check_outputs(graphs.from_mask(np.ones((4, 4)), [0, 1], [3], clamped=False), 10**12)
+
+
+def width_of_paths(topology: Topology, ticks: int, strength: np.ndarray, kept: np.ndarray) -> list[float]:
+    """For each output, how strong the weakest edge can be of a walk from an input, found by trying thresholds."""
+    found = []
+    for output in range(topology.outputs):
+        widths = [-np.inf]
+        for least in np.unique(strength[kept]):
+            some = kept & (strength >= least)
+            fewer = Topology(
+                topology.inputs, topology.hidden, topology.outputs, topology.source[some], topology.target[some],
+                bias=topology.bias, clamped=topology.clamped,
+            )  # fmt: skip
+            arrived = np.zeros(topology.neurons, dtype=bool)
+            arrived[: topology.features] = True
+            for _ in range(ticks):
+                arrived = fewer.mask.T @ arrived
+                if topology.clamped:
+                    arrived[: topology.features] = True
+            if arrived[topology.neurons - topology.outputs + output]:
+                widths.append(float(least))
+        found.append(max(widths))
+    return found
+
+
+@given(st.integers(0, 10**6), st.booleans(), st.sampled_from([0.3, 0.6, 1.0]), st.integers(1, 4))
+def test_the_widest_paths_reach_every_output_and_none_is_wider(
+    seed: int, clamped: bool, density: float, ticks: int
+) -> None:
+    topology = random_graph(seed, clamped=clamped, density=density)
+    if missed(topology, ticks) is not None:
+        return
+    strength = np.random.default_rng(seed).random(topology.edges)
+    path = reach.widest(topology, ticks, strength)
+    assert path.sum() <= ticks * topology.outputs
+    every = np.ones(topology.edges, dtype=bool)
+    assert width_of_paths(topology, ticks, strength, path) == width_of_paths(topology, ticks, strength, every)

@@ -87,3 +87,38 @@ def check_outputs(topology: Topology, ticks: int) -> None:
             why = "free inputs speak only once, and no path to it has exactly that length"
         name = topology.name(topology.neurons - topology.outputs + int(missed[0]))
         raise ValueError(f"no input can reach {name} within {ticks} {'tick' if ticks == 1 else 'ticks'}: {why}")
+
+
+def widest(topology: Topology, ticks: int, strength: np.ndarray) -> np.ndarray:
+    """Tell the edges of one path from an input but the bias to each output, that of which the weakest edge is strongest.
+
+    Args:
+        topology: the graph; within the ticks every output is reached (`check_outputs`).
+        ticks: number of updates; a path takes all of them, or begins later at a clamped input.
+        strength: of each edge, finite.
+
+    Returns:
+        a boolean an edge.
+    """
+    width = np.full(topology.neurons, -np.inf)
+    width[: topology.features] = np.inf
+    came = np.full((ticks, topology.neurons), -1)  # by which edge a neuron is reached at each tick; -1 where a path begins
+    for tick in range(ticks):
+        through = np.minimum(width[topology.source], strength)
+        order = np.argsort(through, kind="stable")
+        order = order[through[order] > -np.inf]
+        came[tick, topology.target[order]] = order  # of several, the last one stays: the strongest
+        width = np.full(topology.neurons, -np.inf)
+        width[topology.target[order]] = through[order]
+        if topology.clamped:
+            width[: topology.features] = np.inf
+    path = np.zeros(topology.edges, dtype=bool)
+    for output in range(topology.neurons - topology.outputs, topology.neurons):
+        neuron = output
+        for tick in reversed(range(ticks)):
+            edge = came[tick, neuron]
+            if edge < 0:
+                break
+            path[edge] = True
+            neuron = topology.source[edge]
+    return path

@@ -55,6 +55,7 @@ class ForwardOnly(AbstractLearner):
         self.budget: int | None = None
         self.threads = 1
         self._loss_and_gradient = forward_only.loss_and_gradient
+        self._laid_out_for = net.topology
         self._layout = sparse.Layout()
         self._planned: dict[tuple[int, int, bool], _Planned] = {}
 
@@ -141,6 +142,9 @@ class ForwardOnly(AbstractLearner):
 
     def _plan(self, ticks: int, batch: int, *, from_zero: bool) -> _Planned:
         """Choose the engine, its parts and its edges, once for every size of batch."""
+        if self._laid_out_for is not self.net.topology:  # the graph has changed
+            self._laid_out_for, self._layout = self.net.topology, sparse.Layout()
+            self._planned.clear()
         key = ticks, batch, from_zero
         if key not in self._planned:
             self._planned[key] = self._made(*key)

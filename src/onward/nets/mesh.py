@@ -119,6 +119,31 @@ class MeshNet(nn.Module):
         alike = {"hidden": self.hidden, "output": self.output, "dtype": weight.dtype, "device": weight.device}
         return MeshNet(self.topology, self.ticks, weight=weight, **alike)
 
+    def become(self, topology: Topology, weight: Tensor) -> None:
+        """Become a mesh of another graph, in place: the parameter stays the same object, so that who holds it goes on holding it.
+
+        Args:
+            topology: the graph, of the same inputs and outputs.
+            weight: one an edge of it, `*nets e`.
+
+        Raises:
+            ValueError: other inputs or outputs, other nets side by side, or what a mesh of that graph is refused for.
+        """
+        for what in ("features", "bias", "outputs", "clamped"):
+            old, new = getattr(self.topology, what), getattr(topology, what)
+            if old != new:
+                raise ValueError(
+                    f"a mesh can become one of the same inputs and outputs, but {what} would be {new}, not {old}"
+                )
+        if tuple(weight.shape[:-1]) != self.nets:
+            raise ValueError(f"the weights must be of nets {list(self.nets)}, got shape {tuple(weight.shape)}")
+        alike = {"hidden": self.hidden, "output": self.output, "dtype": self.weight.dtype, "device": self.weight.device}
+        made = MeshNet(topology, self.ticks, weight=weight, **alike)
+        self.topology, self.source, self.target = topology, made.source, made.target
+        self._long_enough, self._ends = made._long_enough, None
+        self.weight.grad = None
+        self.weight.data = made.weight.data
+
     @property
     def nets(self) -> tuple[int, ...]:
         """The leading axis of a stack, as a shape: `()` for one net."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from onward.naming import suggest
 from onward.papers.mesh_neural_networks import (
     animation,
+    changing_graphs,
     figures_4_and_5,
     iris,
     numerical_test,
@@ -37,7 +38,7 @@ from onward.papers.neuron_by_neuron import cascades
 from onward.reports.artefact import Artefact
 
 MODULES = (
-    numerical_test, table_1, table_2, iris, figures_4_and_5, animation, second_order, ticks, pruning, regression, scale, threads, online, cascades,
+    numerical_test, table_1, table_2, iris, figures_4_and_5, animation, second_order, ticks, pruning, regression, scale, threads, online, changing_graphs, cascades,
     accuracy, blocks, causes, convergence, damage, early_exit, forward_forward, memory, plugging, prediction_cost, ranks, speed,
     table_6,
 )  # fmt: skip

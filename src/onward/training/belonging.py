@@ -58,6 +58,11 @@ def belonging(training: Training) -> dict[str, Any]:
     return _KNOWN[training]
 
 
+def forget(training: Training) -> None:
+    """Have what a run belongs to written down anew: its mesh is another."""
+    _KNOWN.pop(training, None)
+
+
 def difference(found: Any, own: dict[str, Any]) -> str | None:
     """Tell in what a belonging from a file differs from one's own, as the end of a sentence; None if in nothing.
 

@@ -1,0 +1,92 @@
+"""Edges that are not there yet, by their true gradient: how fast the loss would fall if each began to grow from zero.
+
+An edge of weight zero changes nothing, so the gradient of a larger mesh with zeros there is that of the absent edges as well; forward-only
+propagation on all candidates gives it in one pass. (Evci, Gale, Menick, Castro and Elsen, "Rigging the Lottery", 2020, grow edges so;
+there, layer by layer and by backpropagation.) Axes: c candidates; `*nets` nets side by side.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from onward.graphs.changes import Change, add_edges, codes, every_edge
+from onward.kernels import forward_only
+from onward.kernels.dynamics import wiring_of
+from onward.kernels.plan import plan
+from onward.learners.forward_only import ForwardOnly
+from onward.nets import given
+from onward.topology import Topology
+
+
+@torch.no_grad()
+def gradient_everywhere(
+    learner: ForwardOnly, x: Float[Tensor, "..."], y: Tensor, candidates: Topology | None = None
+) -> Float[Tensor, "*nets c"]:
+    """Give the gradient of the loss with respect to the weight of every candidate edge, those that are not there as zeros.
+
+    Args:
+        learner: a mesh that learns forward-only, and its loss.
+        x: inputs, as for `credit`.
+        y: targets.
+        candidates: a topology of the same neurons that has all edges of the mesh and more; every edge there can be if left out.
+
+    Raises:
+        ValueError: candidates of other neurons, or without an edge of the mesh.
+    """
+    net = learner.net
+    candidates = every_edge(net.topology) if candidates is None else candidates
+    there = torch.tensor(_places(net.topology, candidates), device=net.weight.device)
+    weight = net.weight.new_zeros(*net.nets, candidates.edges).index_copy(-1, there, net.weight)
+    clamped, state = net.drive(x)
+    ends = wiring_of(candidates)
+    wiring = ends._replace(source=ends.source.to(net.weight.device), target=ends.target.to(net.weight.device))
+    engine = forward_only.find(plan(candidates, len(clamped), state.shape[-2]).engine)
+    return forward_only.loss_and_gradient(weight, wiring, clamped, state, net.activation, learner.loss, y, engine)[1]
+
+
+def by_gradient(
+    learner: ForwardOnly, x: Float[Tensor, "..."], y: Tensor, edges: int, candidates: Topology | None = None
+) -> Change:
+    """Add the absent edges whose gradient is largest in size, or all where there are fewer; those of the bias are not counted among them.
+
+    Args:
+        learner: a mesh, not nets side by side, that learns forward-only.
+        x: inputs whose mean loss is meant: a batch, or all training data.
+        y: targets.
+        edges: how many are added.
+        candidates: what may be added, as for `gradient_everywhere`.
+
+    Raises:
+        ValueError: nets side by side, which have one graph; candidates that do not suit the mesh.
+    """
+    topology = learner.net.topology
+    if learner.net.nets:
+        raise ValueError(f"{learner.net.nets[0]} nets side by side have one graph, so none can grow by its own; unstack()")
+    edges = given.whole("edges", edges, 0)
+    candidates = every_edge(topology) if candidates is None else candidates
+    size = gradient_everywhere(learner, x, y, candidates).abs().double().cpu().numpy()
+    absent = np.ones(candidates.edges, dtype=bool)
+    absent[_places(topology, candidates)] = False
+    absent &= ~((candidates.source == candidates.inputs - 1) & candidates.bias)
+    places = np.flatnonzero(absent)
+    chosen = np.sort(places[np.argsort(-size[places], kind="stable")[:edges]])
+    return add_edges(topology, candidates.source[chosen], candidates.target[chosen])
+
+
+def _places(topology: Topology, candidates: Topology) -> np.ndarray:
+    """Give the number that each edge of a topology has among the candidates."""
+    for what in ("inputs", "hidden", "outputs", "bias", "clamped"):
+        own, other = getattr(topology, what), getattr(candidates, what)
+        if own != other:
+            raise ValueError(f"candidates must be of the same neurons, but their {what} is {other}, not {own}")
+    wanted, found = codes(topology), codes(candidates)
+    place = np.searchsorted(found, wanted)
+    there = np.append(found, -1)[place] == wanted
+    if not there.all():
+        lost = int(np.flatnonzero(~there)[0])
+        names = " -> ".join(topology.name(int(end)) for end in (topology.source[lost], topology.target[lost]))
+        raise ValueError(f"candidates must have all edges of the mesh, but {names} is not among them")
+    return place
