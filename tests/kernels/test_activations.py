@@ -33,7 +33,9 @@ def test_sigmoid_is_not_silent_at_zero() -> None:
     assert not sigmoid.silent_at_zero
 
 
-@pytest.mark.parametrize(("hidden", "output", "silent"), [(sigmoid, tanh, False), (tanh, sigmoid, False), (tanh, relu, True)])
+@pytest.mark.parametrize(
+    ("hidden", "output", "silent"), [(sigmoid, tanh, False), (tanh, sigmoid, False), (tanh, relu, True)]
+)
 @pytest.mark.parametrize("outputs", [1, 3])
 def test_two_activations_are_silent_at_zero_if_both_are(
     hidden: Activation, output: Activation, silent: bool, outputs: int

@@ -24,10 +24,10 @@ from onward.training.second_order import LevenbergMarquardt
 SETS = tuple(SCALES)
 SEEDS, FEW = 10, 5
 TICKS = 3
-EPOCHS, BATCH = 20, 32
+EPOCHS, BATCH = 10, 32
 RATES = (0.001, 0.003, 0.01)
-PUBLISHED_EPOCHS = 100
-DENSE_EPOCHS = 5  # of all, before a mesh is pruned by magnitude
+PUBLISHED_EPOCHS = 30
+DENSE_EPOCHS = 3  # of all, before a mesh is pruned by magnitude
 # Connections of a mesh of 32 + 50 + 10 neurons and a bias, and the part of each block that is kept.
 DENSITIES = {798: 0.15, 1044: 0.2, 1536: 0.3, 2028: 0.4, 2520: 0.5, 3012: 0.6}
 PRINTED_SIZES = (798, 1044)
