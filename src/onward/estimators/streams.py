@@ -112,7 +112,7 @@ class StreamEstimator(MeshEstimator):
 def are_sequences(X: Any) -> bool:
     """Tell whether data is streams x ticks x features."""
     try:
-        return np.ndim(X) == 3
+        return (X.ndim if hasattr(X, "ndim") else np.asarray(X).ndim) == 3
     except ValueError:  # lists of different lengths
         return False
 

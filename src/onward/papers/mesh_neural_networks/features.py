@@ -96,7 +96,7 @@ def fingerprint(pictures: Pictures) -> str:
     """Give a digest of pictures and classes, which tells whether features are theirs."""
     digest = hashlib.sha256()
     for part in pictures:
-        digest.update(np.ascontiguousarray(part))
+        digest.update(np.ascontiguousarray(part).data)
     return digest.hexdigest()
 
 

@@ -24,10 +24,10 @@ from onward.training.second_order import LevenbergMarquardt
 SETS = tuple(SCALES)
 SEEDS, FEW = 10, 5
 TICKS = 3
-EPOCHS, BATCH = 20, 32
-RATES = (0.001, 0.003, 0.01)
-PUBLISHED_EPOCHS = 100
-DENSE_EPOCHS = 5  # of all, before a mesh is pruned by magnitude
+EPOCHS, BATCH = 10, 32
+RATES = (0.003, 0.01, 0.03)
+PUBLISHED_EPOCHS = 30
+DENSE_EPOCHS = 3  # of all, before a mesh is pruned by magnitude
 # Connections of a mesh of 32 + 50 + 10 neurons and a bias, and the part of each block that is kept.
 DENSITIES = {798: 0.15, 1044: 0.2, 1536: 0.3, 2028: 0.4, 2520: 0.5, 3012: 0.6}
 PRINTED_SIZES = (798, 1044)
@@ -46,9 +46,9 @@ def adam(epochs: int, batch: int, rates: Sequence[float]) -> tuple[Recipe, ...]:
 
 SOUND = adam(EPOCHS, BATCH, RATES)
 PUBLISHED = (Recipe(partial(torch.optim.Adam, lr=0.001, fused=True), PUBLISHED_EPOCHS, BATCH),)
-SECOND_ORDER = (Recipe(LevenbergMarquardt(damping=0.1), epochs=12, batch=2_500, patience=12),)
+SECOND_ORDER = (Recipe(LevenbergMarquardt(damping=0.1), epochs=25, batch=2_500, patience=25),)
 AFTER = adam(EPOCHS - DENSE_EPOCHS, BATCH, RATES)
-BEFORE = Recipe(partial(torch.optim.Adam, lr=0.003, fused=True), DENSE_EPOCHS, BATCH)
+BEFORE = Recipe(partial(torch.optim.Adam, lr=0.01, fused=True), DENSE_EPOCHS, BATCH)
 
 
 def own_autoencoder(seed: int, *, pictures: str) -> Dataset:
