@@ -5,6 +5,7 @@ from __future__ import annotations
 from onward.naming import suggest
 from onward.papers.mesh_neural_networks import (
     animation,
+    complexity,
     figures_4_and_5,
     iris,
     numerical_test,
@@ -14,6 +15,7 @@ from onward.papers.mesh_neural_networks import (
     table_1,
     ticks,
 )
+from onward.papers.mesh_neural_networks import speed as mesh_speed
 from onward.papers.mono_forward import (
     accuracy,
     causes,
@@ -34,6 +36,7 @@ from onward.reports.artefact import Artefact
 
 MODULES = (
     numerical_test, table_1, iris, figures_4_and_5, animation, second_order, ticks, pruning, regression, cascades,
+    mesh_speed, complexity,
     accuracy, blocks, causes, convergence, damage, early_exit, forward_forward, memory, plugging, prediction_cost, ranks, speed,
     table_6,
 )  # fmt: skip
