@@ -97,7 +97,7 @@ def test_its_crossing_of_engines_is_that_of_the_plan() -> None:
 def test_a_curve_of_all_ways_is_measured() -> None:
     (found,) = measure_curve(
         [100], lambda part: None, problem=complexity.at_batch, places=(4, 8), ways=tuple(WAYS), threads=1,
-        repeats=Repeats(0.0, 1, 1), most_flops=1e9, most_bytes=1e9, metered=False,
+        repeats=Repeats(1, 0.0), most_flops=1e9, most_bytes=1e9, metered=False,
     )  # fmt: skip
     assert all(found.history[f"{way}_places"] == [4, 8] for way in WAYS)
     assert all(min(found.history[f"{way}_seconds"]) > 0 for way in WAYS)

@@ -118,7 +118,7 @@ def test_bytes_of_influence_are_flat_and_those_of_bptt_grow_with_every_tick() ->
 def test_a_curve_is_measured_as_far_as_it_is_allowed() -> None:
     (found,) = measure_curve(
         [1], lambda part: None, problem=speed.at_ticks, places=(1, 3, 9), ways=speed.CURVED, threads=1,
-        repeats=Repeats(0.0, 2, 3), most_flops=2e6, most_bytes=1e9, metered=True,
+        repeats=Repeats(2, 0.0), most_flops=2e6, most_bytes=1e9, metered=True,
     )  # fmt: skip
     history = found.history
     assert history["bptt_places"] == [1, 3, 9]

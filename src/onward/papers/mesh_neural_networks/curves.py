@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import torch
 
-from onward.experiments.medians import Middle, middle
+from onward.experiments.medians import middle
 from onward.experiments.spec import Outcome, Progress
 from onward.experiments.turns import Step, alone, timed
 from onward.meters.living import Living
@@ -24,11 +24,17 @@ Problem = Callable[[int, int], Task]  # of a seed and a place
 
 @dataclass(frozen=True)
 class Repeats:
-    """How often a step is repeated: until so many seconds have passed, but at least and at most so many times."""
+    """How often a step is repeated.
 
-    seconds: float = 0.25
-    least: int = 5
-    most: int = 300
+    Attributes:
+        rounds: over all places, so that what the machine does otherwise does not meet one place alone.
+        seconds: that the steps of a round take about at each place.
+        most: steps of a round.
+    """
+
+    rounds: int = 5
+    seconds: float = 0.06
+    most: int = 60
 
 
 def measure_curve(
@@ -64,38 +70,60 @@ def measure_curve(
     Raises:
         ValueError: a way whose gradient is not that of backpropagation.
     """
-    outcomes = []
     with alone(threads):
-        for done, seed in enumerate(seeds):
-            history: dict[str, list[float | int]] = {f"{way}_{what}": [] for way in ways for what in WHAT[: 6 + metered]}
-            for number, place in enumerate(places):
-                given = problem(seed, place)
-                needs, right = costs(given), reference(given)
-                for way in ways:
-                    cost = needs[way]
-                    if cost.flops > most_flops or cost.bytes > most_bytes:
-                        continue
-                    step = MAKERS[way](given)
-                    checked(f"{way} at {place}", step(), right)
-                    took = repeated(step, repeats)
-                    found = (place, took.value, took.low, took.high, cost.flops, cost.bytes)
-                    met = (kept_bytes(given) if way == "bptt" else worst_bytes(given, step),) if metered else ()
-                    for what, value in zip(WHAT, (*found, *met), strict=False):
-                        history[f"{way}_{what}"].append(value)
-                progress((done + (number + 1) / len(places)) / len(seeds))
-            outcomes.append(Outcome({}, history))
-    return outcomes
+        return [
+            Outcome({}, _curve(seed, progress, problem, places, ways, repeats, most_flops, most_bytes, metered=metered))
+            for seed in seeds
+        ]
 
 
-WHAT = ("places", "seconds", "low", "high", "flops", "carried", "bytes")
+def _curve(
+    seed: int,
+    progress: Progress,
+    problem: Problem,
+    places: Sequence[int],
+    ways: Sequence[str],
+    repeats: Repeats,
+    most_flops: float,
+    most_bytes: float,
+    *,
+    metered: bool,
+) -> dict[str, list[float | int]]:
+    history: dict[str, list[float | int]] = {f"{way}_{what}": [] for way in ways for what in COUNTED[: 3 + metered]}
+    todo: list[tuple[str, Step, list[float]]] = []
+    for number, place in enumerate(places):
+        given = problem(seed, place)
+        needs, right = costs(given), reference(given)
+        for way in ways:
+            if needs[way].flops > most_flops or needs[way].bytes > most_bytes:
+                continue
+            step = MAKERS[way](given)
+            checked(f"{way} at {place}", step(), right)
+            met = (kept_bytes(given) if way == "bptt" else worst_bytes(given, step),) if metered else ()
+            for what, value in zip(COUNTED, (place, needs[way].flops, needs[way].bytes, *met), strict=False):
+                history[f"{way}_{what}"].append(value)
+            todo.append((way, step, []))
+        progress(0.3 * (number + 1) / len(places))
+    for number in range(repeats.rounds):
+        for _, step, times in todo:
+            times += repeated(step, repeats)
+        progress(0.3 + 0.7 * (number + 1) / repeats.rounds)
+    for way, _, times in todo:
+        for what, value in zip(TIMED, middle(times), strict=False):
+            history.setdefault(f"{way}_{what}", []).append(value)
+    return history
 
 
-def repeated(step: Step, repeats: Repeats) -> Middle:
-    """Give the median seconds of a step that has been run before."""
-    times: list[float] = []
-    while len(times) < repeats.least or (sum(times) < repeats.seconds and len(times) < repeats.most):
+COUNTED = ("places", "flops", "carried", "bytes")
+TIMED = ("seconds", "low", "high")
+
+
+def repeated(step: Step, repeats: Repeats) -> list[float]:
+    """Give the seconds of the steps of a round; each step has been run before."""
+    times = [timed(step)]
+    while sum(times) < repeats.seconds and len(times) < repeats.most:
         times.append(timed(step))
-    return middle(times)
+    return times
 
 
 def kept_bytes(given: Task) -> int:

@@ -125,7 +125,7 @@ def at_hidden(seed: int, hidden: int) -> Task:
 
 CURVED = ("influence", "factored", "bptt")
 _curve = partial(
-    measure_curve, ways=CURVED, threads=THREADS, repeats=Repeats(0.5, 5, 300), most_bytes=MOST_BYTES, metered=True
+    measure_curve, ways=CURVED, threads=THREADS, repeats=Repeats(rounds=9), most_bytes=MOST_BYTES, metered=True
 )
 TICKS = Experiment(
     f"mnn/speed/ticks-{THREADS}t",
