@@ -1,5 +1,7 @@
 """Exponents fitted to costs whose exponents are known."""
 
+from typing import Any
+
 import pytest
 import torch
 
@@ -36,7 +38,9 @@ def test_the_interval_is_that_of_scipy() -> None:
 
     costs = [place * (1 + 0.2 * (k % 3)) for k, place in enumerate(PLACES)]
     found = exponent(PLACES, costs)
-    line = linregress(torch.tensor(PLACES[6:]).log().tolist(), torch.tensor(costs[6:], dtype=torch.float64).log().tolist())
+    line: Any = linregress(
+        torch.tensor(PLACES[6:]).log().tolist(), torch.tensor(costs[6:], dtype=torch.float64).log().tolist()
+    )
     assert found.value == pytest.approx(line.slope, rel=1e-6)
     assert found.half == pytest.approx(t.ppf(0.975, 4) * line.stderr, rel=1e-5)
 

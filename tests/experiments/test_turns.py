@@ -39,6 +39,7 @@ def test_threads_are_limited_for_torch_and_numpy_and_given_back() -> None:
     before, numpys = torch.get_num_threads(), of_numpy()
     with alone(before + 1):
         assert torch.get_num_threads() == before + 1
+        assert set(of_numpy()) <= {before + 1}
     with alone(1):
         assert torch.get_num_threads() == 1
         assert set(of_numpy()) <= {1}

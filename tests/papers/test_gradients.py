@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pytest
@@ -72,7 +73,7 @@ def test_numpy_keeps_the_dtype_of_its_weights_and_leaves_its_arguments_alone() -
 
 
 @pytest.mark.parametrize("transform", [torch.func.jacfwd, torch.func.jacrev])
-def test_the_jacobian_that_is_met_with_the_error_is_that_of_the_engines(transform: object) -> None:
+def test_the_jacobian_that_is_met_with_the_error_is_that_of_the_engines(transform: Any) -> None:
     from onward.learners.forward_only import ForwardOnly
 
     given = tasks()["pruned"]
