@@ -155,6 +155,8 @@ def test_verdicts_follow_the_numbers() -> None:
     paper, loses = verdicts([("other", True, slow)], mnist=title)
     assert "at most 2 times eager BPTT was the goal; **not reached**, 2.5" in paper
     assert "slower on other 2.5" in loses
+    (loses,) = verdicts([("tiny", False, timed(factored=1.0, bptt=1.1, backprop=1.2, numpy=0.5))], mnist=title)
+    assert loses.endswith("Even the naive NumPy is quicker on tiny.")
     (loses,) = verdicts([("larger", False, timed(factored=1.0, bptt=1.1, backprop=1.2))], mnist=title)
     assert "slower on none of these nets" in loses
     assert verdicts([], mnist=title) == []

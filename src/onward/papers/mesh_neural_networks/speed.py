@@ -129,7 +129,7 @@ _curve = partial(
 )
 TICKS = Experiment(
     f"mnn/speed/ticks-{THREADS}t",
-    partial(_curve, problem=at_ticks, places=(1, 2, 3, 5, 10, 30, 100, 300, 1000, 3000, 10_000), most_flops=3e9),
+    partial(_curve, problem=at_ticks, places=(1, 2, 3, 5, 10, 30, 100, 300, 1000, 3000, 10_000), most_flops=1.5e10),
     seeds=1,
     together=1,
 )
