@@ -22,10 +22,9 @@ check: $(READY)         ## the checks that run no test
 soak: $(READY)          ## the long tests: reduced runs of the papers' tables, many random graphs
 	HYPOTHESIS_PROFILE=soak $(BIN)/pytest -m "slow or not slow"
 
-bench: $(READY)         ## engines, and steps and ranks of blocks beside backpropagation, measured anew; best on an idle machine
-	$(BIN)/python benchmarks/engines.py
+bench: $(READY)         ## gradients of meshes, and steps and ranks of blocks, beside backpropagation, measured anew; best on an idle machine
 	rm -rf $(BENCH)
-	for name in speed ranks; do $(BIN)/onward run $$name --results $(BENCH) && $(BIN)/onward report $$name --results $(BENCH) --to $(BENCH) || exit 1; done
+	for name in mesh-speed complexity speed ranks; do $(BIN)/onward run $$name --results $(BENCH) && $(BIN)/onward report $$name --results $(BENCH) --to $(BENCH) || exit 1; done
 
 report: $(READY)        ## run what is missing of the experiments, then rewrite docs/results
 	$(BIN)/onward run all

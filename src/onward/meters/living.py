@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+import torch
 from torch import Tensor
 from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -29,10 +30,11 @@ class Living(TorchDispatchMode):
         given = func(*args, **(kwargs or {}))
         for one in tree_leaves(given):
             if isinstance(one, Tensor):
-                # A weak reference keeps the address from being given to another storage.
-                reference, size = StorageWeakRef(one.untyped_storage()), one.untyped_storage().nbytes()
-                if reference.cdata not in self.known:
-                    self.followed[reference.cdata] = (reference, size)
+                for part in _parts(one):
+                    # A weak reference keeps the address from being given to another storage.
+                    reference, size = StorageWeakRef(part.untyped_storage()), part.untyped_storage().nbytes()
+                    if reference.cdata not in self.known:
+                        self.followed[reference.cdata] = (reference, size)
         self.after()
         return given
 
@@ -50,3 +52,10 @@ class Living(TorchDispatchMode):
         """Give the size of what is followed and alive."""
         self.followed = {key: one for key, one in self.followed.items() if not one[0].expired()}
         return sum(size for _, size in self.followed.values())
+
+
+def _parts(tensor: Tensor) -> tuple[Tensor, ...]:
+    """A sparse matrix by rows has no storage of its own, but those of its parts."""
+    if tensor.layout is torch.sparse_csr:
+        return tensor.crow_indices(), tensor.col_indices(), tensor.values()
+    return (tensor,)

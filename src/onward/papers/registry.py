@@ -6,6 +6,7 @@ from onward.naming import suggest
 from onward.papers.mesh_neural_networks import (
     animation,
     changing_graphs,
+    complexity,
     figures_4_and_5,
     iris,
     numerical_test,
@@ -19,6 +20,7 @@ from onward.papers.mesh_neural_networks import (
     threads,
     ticks,
 )
+from onward.papers.mesh_neural_networks import speed as mesh_speed
 from onward.papers.mono_forward import (
     accuracy,
     causes,
@@ -39,6 +41,7 @@ from onward.reports.artefact import Artefact
 
 MODULES = (
     numerical_test, table_1, table_2, iris, figures_4_and_5, animation, second_order, ticks, pruning, regression, scale, threads, online, changing_graphs, cascades,
+    mesh_speed, complexity,
     accuracy, blocks, causes, convergence, damage, early_exit, forward_forward, memory, plugging, prediction_cost, ranks, speed,
     table_6,
 )  # fmt: skip
