@@ -155,7 +155,7 @@ def test_it_survives_pickling_and_a_clone_begins_anew() -> None:
     for one in (model, again):
         one.partial_fit(x[:, 30:], y[:, 30:])
     assert_close(again.predict(x), model.predict(x), rtol=0, atol=0)
-    fresh = clone(model)
+    fresh: Any = clone(model)
     assert fresh._past is None
     assert not hasattr(fresh, "net_")
 

@@ -40,8 +40,8 @@ from onward.papers.neuron_by_neuron import cascades
 from onward.reports.artefact import Artefact
 
 MODULES = (
-    numerical_test, table_1, table_2, iris, figures_4_and_5, animation, second_order, ticks, pruning, regression, scale, threads, online, changing_graphs, cascades,
-    mesh_speed, complexity,
+    numerical_test, table_1, table_2, iris, figures_4_and_5, animation, second_order, ticks, pruning, regression,
+    changing_graphs, online, mesh_speed, complexity, threads, scale, cascades,
     accuracy, blocks, causes, convergence, damage, early_exit, forward_forward, memory, plugging, prediction_cost, ranks, speed,
     table_6,
 )  # fmt: skip
