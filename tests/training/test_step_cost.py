@@ -20,6 +20,7 @@ from onward.training.fit import Recipe
 from onward.training.second_order import LevenbergMarquardt
 from onward.training.step_cost import step_cost
 from onward.training.steps import GradientSteps
+from onward.training.ways import in_pieces
 
 ADAM = Recipe(partial(torch.optim.Adam, fused=True), 1)
 SGD = Recipe(partial(torch.optim.SGD, lr=0.1), 1)
@@ -125,3 +126,12 @@ def test_what_is_held_is_counted_by_what_it_is_for() -> None:
     tied = torch.nn.ModuleList([net, net])
     assert held(tied).parameters == held(net).parameters == held(net).gradients == 4 * (25 + 10)
     assert held(net).total == 2 * held(net).parameters
+
+
+def test_a_batch_in_pieces_holds_one_set_of_gradients_and_one_block_more() -> None:
+    net = mlp(20, (200, 200, 200, 200), 3, bias=False)
+    whole, pieces = (
+        step_cost(rule(net), ADAM, net.shapes[0], 16, net.outputs).peak
+        for rule in (Backprop, partial(in_pieces, pieces=16))
+    )
+    assert pieces <= whole + 1.1 * 4 * 200 * 200

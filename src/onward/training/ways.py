@@ -33,8 +33,8 @@ def recomputed(net: LayeredNet) -> BackpropByBlock:
 
 
 def in_pieces(net: LayeredNet, pieces: int) -> Accumulated:
-    """Backpropagation of a batch in pieces."""
-    return Accumulated(Backprop(net), pieces)
+    """Backpropagation of a batch in pieces, each gradient added to its sum as soon as it is there, so that no second set is held."""
+    return Accumulated(BackpropByBlock(net), pieces)
 
 
 PIECES = 16

@@ -168,17 +168,19 @@ def _steps(
 
 
 def _in_turns(ways: Mapping[str, Steps], turns: Turns, progress: Progress) -> tuple[int, dict[str, list[float | int]]]:
-    """Give the steps of a turn, and the seconds a step of every turn; the first steps of each way compile and warm up."""
+    """Give the steps of a turn, and the seconds a step of every turn; the first steps of each way compile and warm up, and so does a first turn."""
     slowest = 0.0
     for steps in ways.values():
         steps(2)
         slowest = max(slowest, _timed(steps, 1))
     count = max(1, min(STEPS, int(turns.seconds / slowest)))
     history: dict[str, list[float | int]] = {name: [] for name in ways}
-    for number in range(turns.rounds):
+    for number in range(turns.rounds + 1):
         for k, (name, steps) in enumerate(ways.items()):
-            history[name].append(_timed(steps, count) / count)
-            progress((number + (k + 1) / len(ways)) / turns.rounds)
+            seconds = _timed(steps, count) / count
+            if number:
+                history[name].append(seconds)
+            progress((number + (k + 1) / len(ways)) / (turns.rounds + 1))
     return count, history
 
 
@@ -246,7 +248,6 @@ def _parallel(learner: MonoForward, recipe: Recipe, x: Tensor, y: Tensor) -> Ste
     def steps(count: int) -> None:
         if count not in running:
             running[count] = epochs(count)
-            next(running[count])
         next(running[count])
 
     return steps
