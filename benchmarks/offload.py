@@ -22,7 +22,6 @@ import mmap
 import subprocess
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -35,7 +34,8 @@ from onward.files import atomic
 from onward.learners.mono_forward import MonoForward
 from onward.meters.process import peak_resident, resident
 from onward.nets import draw
-from onward.offload import Blueprint, disk, opened, perceptron, running
+from onward.offload import Blueprint, opened, perceptron, running
+from onward.offload.rates import rates
 from onward.training.data import Lesson, Split
 from onward.training.fit import Recipe
 from onward.training.metrics import accuracy
@@ -73,7 +73,12 @@ def main() -> None:
         subprocess.run([sys.executable, __file__, *sys.argv[1:], "--task", task], check=True)  # noqa: S603
     told = {name: value for name, value in vars(settings).items() if name not in ("folder", "task")}
     parts = {task: json.loads((settings.folder / f"{task}.json").read_text()) for task in ("train", "infer")}
-    result = {"settings": told, "environment": environment(), **parts, "disk": bandwidth(settings)}
+    result = {
+        "settings": told,
+        "environment": environment(),
+        **parts,
+        "disk": rates(settings.folder, 3 * 4 * settings.width**2)._asdict(),
+    }
     (settings.folder / "result.json").write_text(json.dumps(result, indent=1))
     show(result)
 
@@ -181,41 +186,6 @@ def infer(settings: argparse.Namespace) -> None:
     found = {"pictures": len(x), "seconds": seconds, "waited": stream.waited, "read": stream.store.read_bytes}
     found |= {"accuracy": accuracy(torch.cat(scores), y).item(), "peak": peak_resident()}
     (settings.folder / "infer.json").write_text(json.dumps(found))
-
-
-def bandwidth(settings: argparse.Namespace, count: int = 8) -> dict[str, float]:
-    """Measure the disk by the same transfers of the same size, in bytes a second: writing, reading, and both at once."""
-    size = disk.pages(3 * 4 * settings.width**2)
-    one, two = disk.memory(size), disk.memory(size)
-    one[:: disk.PAGE] = 1
-    paths = [settings.folder / f"bandwidth-{k}" for k in range(2)]
-
-    def write() -> None:
-        for _ in range(count):
-            disk.write(paths[0], one)
-            disk.synchronise(paths[0])
-
-    def read() -> None:
-        for _ in range(count):
-            disk.read(paths[1], two)
-
-    try:
-        for path in paths:
-            disk.reserve(path, size)
-            disk.write(path, one)
-        times = []
-        for tasks in ((write,), (read,), (write, read)):
-            began = time.perf_counter()
-            with ThreadPoolExecutor(2) as threads:
-                for done in [threads.submit(task) for task in tasks]:
-                    done.result()
-            times.append(time.perf_counter() - began)
-    finally:
-        for path in paths:
-            path.unlink(missing_ok=True)
-    return {
-        name: count * size * n / t for (name, n), t in zip((("write", 1), ("read", 1), ("both", 2)), times, strict=True)
-    }
 
 
 def bar(words: str, done: int, of: int, more: str) -> None:

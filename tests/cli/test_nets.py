@@ -7,6 +7,7 @@ import torch
 
 from onward.cli import nets
 from onward.nets.builders import cnn, mlp
+from onward.offload.rates import Rates
 from onward.training.fit import Recipe
 from onward.training.ways import WAYS, ways_to_learn
 from tests.cli.test_app import call
@@ -39,9 +40,10 @@ def test_explain_says_what_every_way_takes(capsys: pytest.CaptureFixture[str]) -
     assert "2 blocks on inputs of 50, 3 outputs, 6,780 parameters" in out
     assert "27.1 kB" in out  # weights of 4 bytes
     assert "Mono-Forward" in out
-    assert "on disk" not in out  # all blocks would be in memory
+    assert "this net would be there whole" in " ".join(out.split())  # all blocks would be in memory
     _, out, _ = call(capsys, "explain", "mlp:50-60-60-60-60-60-60-3", "--no-bias", "--batch", "64")
-    assert "5 blocks in memory, the others on disk" in " ".join(out.split())
+    assert "3 blocks in memory, the others on disk" in " ".join(out.split())
+    assert "GB a second), if that is slower" in " ".join(out.split())
     for option, value in (("--optimiser", "lion"), ("--products", "int8")):
         code, _, err = call(capsys, "explain", "mlp:5-6-3", option, value)
         assert code == 2
@@ -60,3 +62,14 @@ def test_ways_are_ordered_as_theory_has_it_in_a_deep_net_with_a_large_batch() ->
     assert costs["mf"].products < costs["bp"].products == costs["bp-pieces"].products < costs["bp-recomputed"].products
     assert costs["mf"].parameters == costs["bp"].parameters + 15 * 4 * 100 * 10
     assert all(cost.seconds > 0 for cost in costs.values())
+    assert [name for name, cost in costs.items() if cost.moved] == ["streamed"]
+    assert costs["streamed"].moved == 2 * (costs["mf"].parameters + costs["mf"].optimiser)
+
+
+def test_where_the_disk_is_slower_than_the_products_it_decides(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(nets, "rates", lambda *_: Rates(1e3, 1e3, 1e3))
+    _, out, _ = call(capsys, "explain", "mlp:50-60-60-60-60-60-60-3", "--no-bias", "--batch", "64")
+    (cost,) = ways_to_learn(mlp(50, (60,) * 6, 3, bias=False), ADAM, 64)[-1:]
+    assert f"{cost.moved / 1e3:.3g}" in " ".join(out.split())

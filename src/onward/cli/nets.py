@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import torch
 from rich.console import Console
@@ -10,8 +13,9 @@ from rich.console import Console
 from onward.cli.shown import print_table
 from onward.nets.builders import cnn, mlp
 from onward.nets.layered import LayeredNet
+from onward.offload.rates import rates
 from onward.training.fit import Recipe
-from onward.training.ways import ways_to_learn
+from onward.training.ways import STREAMED, ways_to_learn
 
 KINDS = ("mlp", "cnn")
 PRODUCTS = {"float32": None, "bfloat16": torch.bfloat16}
@@ -19,6 +23,7 @@ OPTIMISERS = {
     "adam": partial(torch.optim.Adam, fused=True),
     "sgd": partial(torch.optim.SGD, lr=0.1, fused=True),
 }
+DISK_TRANSFER = 64_000_000  # bytes, by which a disk is measured
 EXAMPLE = "mlp:784-1000-1000-10 or cnn:3x32x32-64-128-10 (an example, hidden layers or maps, outputs)"
 
 
@@ -59,6 +64,8 @@ def explain(net: LayeredNet, batch: int, optimiser: str, products: str, console:
         highlight=False,
     )
     found = ways_to_learn(net, recipe, batch)
+    with TemporaryDirectory(prefix="onward-") as folder:
+        disk = rates(Path(folder), DISK_TRANSFER, 2).both if found[-1].moved else math.inf
     rows = [
         (
             way.title,
@@ -66,7 +73,7 @@ def explain(net: LayeredNet, batch: int, optimiser: str, products: str, console:
             _bytes(way.optimiser),
             _bytes(way.peak),
             f"{way.products / 1e9:.3g}",
-            f"{way.seconds:.3g}",
+            f"{max(way.seconds, way.moved / disk):.3g}",
         )
         for way in found
     ]
@@ -75,7 +82,12 @@ def explain(net: LayeredNet, batch: int, optimiser: str, products: str, console:
     print_table(console, header, rows, right=True)
     console.print(
         f"Batch {batch:,}, {optimiser}, products in {products}, {torch.get_num_threads()} threads. Bytes are counted exactly, of "
-        "tensors alone; seconds are estimated from how fast this machine multiplies matrices now.",
+        "tensors alone; seconds are estimated from how fast this machine multiplies matrices now"
+        + (
+            f", or moves blocks from and to the disk of the temporary folder ({disk / 1e9:.2g} GB a second), if that is slower."
+            if found[-1].moved
+            else f". On disk, {STREAMED} blocks are in memory at a time, so this net would be there whole."
+        ),
         highlight=False,
     )
 

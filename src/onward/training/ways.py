@@ -38,6 +38,7 @@ def in_pieces(net: LayeredNet, pieces: int) -> Accumulated:
 
 
 PIECES = 16
+STREAMED = 3  # blocks in memory at once: the one that learns, one read ahead and one written behind
 WAYS: dict[str, Rule] = {
     "bp": Backprop,
     "bp-freed": BackpropByBlock,
@@ -65,6 +66,7 @@ class WayCost:
         peak: bytes alive at once in a step, the batch included.
         products: multiply-adds.
         seconds: estimated from how fast this machine multiplies matrices of the size of the largest block, and steps.
+        moved: bytes from and to a disk, which take time of their own.
     """
 
     title: str
@@ -73,10 +75,11 @@ class WayCost:
     peak: int
     products: int
     seconds: float
+    moved: int = 0
 
 
 def ways_to_learn(
-    net: LayeredNet, recipe: Recipe, batch: int, *, streamed: int = 5, device: torch.device | None = None
+    net: LayeredNet, recipe: Recipe, batch: int, *, streamed: int = STREAMED, device: torch.device | None = None
 ) -> list[WayCost]:
     """Count a step of a net in every way, before any is taken.
 
@@ -118,7 +121,8 @@ def _streamed(net: LayeredNet, whole: WayCost, blocks: int) -> WayCost:
     each = max(sizes) * (1 + whole.optimiser / whole.parameters)
     kept = round(blocks * each)
     peak = whole.peak - whole.parameters - whole.optimiser + kept
-    return WayCost(f"Mono-Forward, {blocks} blocks in memory, the others on disk", whole.parameters, whole.optimiser, peak, whole.products, whole.seconds)  # fmt: skip
+    moved = 2 * (whole.parameters + whole.optimiser)
+    return WayCost(f"Mono-Forward, {blocks} blocks in memory, the others on disk", whole.parameters, whole.optimiser, peak, whole.products, whole.seconds, moved)  # fmt: skip
 
 
 def _rate(net: LayeredNet, recipe: Recipe, rows: int, device: torch.device) -> float:
