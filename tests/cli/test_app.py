@@ -1,6 +1,8 @@
 """The command line says what it does, and answers mistakes with one sentence and an exit code."""
 
 import re
+import runpy
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +36,14 @@ def test_explain_counts_what_can_matter(capsys: pytest.CaptureFixture[str]) -> N
     assert "3, 3, 3" in out
     for engine in ("influence", "factored", "as published", "backprop through the ticks"):
         assert engine in out
+
+
+def test_python_m_onward_is_the_command(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["onward", "explain", "mesh:2-5-2"])
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_module("onward", run_name="__main__")
+    assert ended.value.code == 0
+    assert "10 neurons" in capsys.readouterr().out
 
 
 def test_explain_of_the_papers_mnist_net(capsys: pytest.CaptureFixture[str]) -> None:

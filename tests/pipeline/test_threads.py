@@ -161,7 +161,7 @@ def test_mistakes_are_told_in_a_sentence() -> None:
     recipe = RECIPES["decay"]
     with pytest.raises(ValueError, match="only rules whose blocks learn without a later one"):
         fit_in_threads(Backprop(mlp((1, 8, 8), (6, 6), 3)), data(), recipe, generator=seeded(5))
-    with pytest.raises(ValueError, match="at most 4 ranks, got 5"):
+    with pytest.raises(ValueError, match="1 to 4 threads, got 5"):
         fit_in_threads(LEARNERS["mlp"](), data(), recipe, generator=seeded(5), threads=5)
     with pytest.raises(ValueError, match="has 3 blocks, but the net has 4"):
         fit_in_threads(LEARNERS["mlp"](), data(), recipe, generator=seeded(5), partition=Partition((1, 2)))

@@ -56,6 +56,8 @@ def explain(net: LayeredNet, batch: int, optimiser: str, products: str, console:
     for name, known in ((optimiser, OPTIMISERS), (products, PRODUCTS)):
         if name not in known:
             raise ValueError(f"expected one of {', '.join(known)}, got {name!r}")
+    if batch < 1:
+        raise ValueError(f"a batch needs at least 1 example, got {batch}")
     recipe = Recipe(OPTIMISERS[optimiser], 1, products=PRODUCTS[products])
     weights = sum(parameter.numel() for parameter in net.parameters())
     console.print(

@@ -20,7 +20,7 @@ from onward.pipeline.agree import check_recipe
 from onward.pipeline.drive import Drive
 from onward.pipeline.frames import Frame, Kind
 from onward.pipeline.measuring import measured
-from onward.pipeline.partition import Partition, balanced, check_ranks
+from onward.pipeline.partition import Partition, balanced
 from onward.pipeline.record import Record
 from onward.pipeline.stage import Stage
 from onward.training.data import Learnable
@@ -71,7 +71,10 @@ def fit_in_threads(
     check_recipe(recipe)
     Training(learner, data, recipe, generator=generator)  # refuses what does not suit
     if partition is None:
-        check_ranks(blocks, threads)
+        if not 1 <= threads <= blocks:
+            raise ValueError(
+                f"every thread runs at least one block, so this net takes 1 to {blocks} threads, got {threads}"
+            )
         first = slice(0, min(len(data.train), recipe.batch or len(data.train)))
         sample = data.train.x[first], data.train.y[first]
         before = torch.get_num_threads()
