@@ -90,7 +90,13 @@ def render(results: Results) -> list[Element]:
         elements.append(Picture("4 x 1000: validation accuracy, mean over the seeds with its 95 % band.", _drawn(curves)))
     elements += [Text("## Depth"), _depths(deep), Text(verdict(deep))]
     if any(deep.values()):
-        elements += [Picture("Validation accuracy by depth, mean with its 95 % band.", _drawn_deep(deep)), _norms(deep)]
+        elements += [Picture("Validation accuracy by depth, mean with its 95 % band.", _drawn_deep(deep))]
+        elements += [
+            Picture(
+                f"Norm of the gradient of each block's weights after training, on {READ} examples; mean with its 95 % interval.",
+                _norms(deep),
+            )
+        ]
     return elements
 
 
@@ -126,14 +132,28 @@ def _depths(deep: Mapping[tuple[str, int], Sequence[Result]]) -> Table:
 
 
 def verdict(deep: Mapping[tuple[str, int], Sequence[Result]]) -> str:
-    """Judge "not inhibited by depth" by the accuracy of the deepest net against that of the shallowest, paired by seed."""
+    """Judge "not inhibited by depth" by the accuracy of the deepest net against that of the shallowest and by the passes that either needs to
+    come to a level, paired by seed.
+    """
     told_so = []
     for rule in ("mf", "bp"):
         shallow, deepest = (deep.get((rule, depth), []) for depth in (DEPTHS[0], DEPTHS[-1]))
         if shallow and deepest:
             change = told(against(deepest, shallow, "test_accuracy", "test_accuracy"))
-            told_so.append(f"{NAMES[rule]} with {DEPTHS[-1]} layers against {DEPTHS[0]}: {change}")
+            told_so.append(
+                f"{NAMES[rule]} with {DEPTHS[-1]} layers against {DEPTHS[0]}: {change}, {_later(deepest, shallow)}"
+            )
     return f"*Not inhibited by depth*, after as many passes: {'; '.join(told_so)}." if told_so else "Not run."
+
+
+def _later(deepest: Sequence[Result], shallow: Sequence[Result]) -> str:
+    """Say how many passes later the deepest net comes to the level."""
+    first = {result.seed: passes_until(result, LEVEL) for result in shallow}
+    change = mean([passes_until(result, LEVEL) - first[result.seed] for result in deepest if result.seed in first])
+    never = sum(max(result.history["validation_accuracy"]) < LEVEL for result in deepest)
+    spread = f" ± {change.half:.1f}" if change.n > 1 else " in one seed"
+    never_so = f" ({never} of {len(deepest)} never do, which counts as {DEEP_EPOCHS + 1})" if never else ""
+    return f"{change.value:+.1f}{spread} passes to {100 * LEVEL:.0f} % on validation{never_so}"
 
 
 def _drawn(curves: Mapping[str, Sequence[Result]]) -> Figure:
@@ -162,14 +182,19 @@ def _drawn_deep(deep: Mapping[tuple[str, int], Sequence[Result]]) -> Figure:
     return figure_of(axes[0])
 
 
-def _norms(deep: Mapping[tuple[str, int], Sequence[Result]]) -> Table:
-    rows = []
-    for (rule, depth), ours in deep.items():
-        if ours:
-            norms = [mean(values(ours, f"gradient_norm_{block}")).value for block in range(1, depth + 1)]
-            rows.append([NAMES[rule], f"{depth}", f"{norms[0]:.2e}", f"{norms[len(norms) // 2]:.2e}", f"{norms[-1]:.2e}"])
-    header = ["rule", "layers", "first block", "middle block", "last block"]
-    return Table(f"Norm of the gradient of a block's weights after training, on {READ} examples; means.", header, rows)
+def _norms(deep: Mapping[tuple[str, int], Sequence[Result]]) -> Figure:
+    axes = row_of_axes(2, (8.4, 3.6))
+    for axis, rule in zip(axes, ("mf", "bp"), strict=True):
+        series = {
+            f"{depth} layers": {block: mean(values(ours, f"gradient_norm_{block}")) for block in range(1, depth + 1)}
+            for depth in DEPTHS
+            if (ours := deep.get((rule, depth), []))
+        }
+        figures.draw_means(series, x="block", y="norm of the gradient", axes=axis)
+        axis.set_title(NAMES[rule], fontsize=9)
+        axis.set_xticks(DEPTHS)
+        axis.set_yscale("log")
+    return figure_of(axes[0])
 
 
 ARTEFACT = Artefact(
