@@ -34,6 +34,7 @@ PUBLISHED_BATCH = 50_000
 PUBLISHED = {"bp": 204.00, "mf": 16.16}
 BATCHES = (32, 128, 512, 1024, 2048, 4096, 8192, 16384, PUBLISHED_BATCH)
 CNN_BATCHES = (32, 128, 512)
+SHOWN = (128, 4096, PUBLISHED_BATCH)  # batches whose peaks are shown themselves
 COURSE_BATCH = 30_000  # of figures 1 and 2
 NAMES = TITLES | {"mf-pooled": "Mono-Forward, maps pooled for the projection"}
 
@@ -116,11 +117,71 @@ def crossing(
     return float("inf")
 
 
+def crossing_depth(result: Result, ours: str, theirs: str, optimiser: str, batch: int) -> float | None:
+    """Give the number of layers from which on our peak is the lower, the lines between the two deepest nets carried on.
+
+    None if it is at all depths that were counted; infinity if it never is.
+    """
+    apart = [
+        mine - other
+        for mine, other in zip(*(result.history[f"{way}_{optimiser}_{batch}_peaks"] for way in (ours, theirs)), strict=True)
+    ]
+    if max(apart) < 0:
+        return None
+    steps = (apart[-1] - apart[-2]) / (result.history["depths"][-1] - result.history["depths"][-2])
+    if apart[-1] < 0:  # within the depths that were counted
+        place = next(k for k, one in enumerate(apart) if one < 0)
+        low, high = result.history["depths"][place - 1 : place + 1]
+        return low + (high - low) * apart[place - 1] / (apart[place - 1] - apart[place])
+    return result.history["depths"][-1] - apart[-1] / steps if steps < 0 else float("inf")
+
+
+def whole(result: Result, batch: int) -> str:
+    """Say from which depth on the whole peak of Mono-Forward, not its slope alone, is below that of each rival."""
+
+    def since(depth: float | None) -> str:
+        if depth is None:
+            return f"at every depth from {DEPTHS[0]} on"
+        return (
+            "at no depth" if depth == float("inf") else f"from about {depth:.0f} layers on, **and more in shallower nets**"
+        )
+
+    told = [f"than {NAMES[way]} {since(crossing_depth(result, 'mf', way, 'adam', batch))}" for way in WAYS if way != "mf"]
+    return f"*Whole peaks*, batch {batch:,}, Adam: Mono-Forward takes less {'; '.join(told)}. Beyond {DEPTHS[-1]} layers lines are carried on."
+
+
+def _peaks(result: Result) -> Table:
+    rows = [
+        [NAMES[way], f"{batch:,}", *(_mb(peak) for peak in result.history[f"{way}_adam_{batch}_peaks"])]
+        for batch in SHOWN
+        for way in WAYS
+    ]
+    caption = "Peaks themselves, MB, Adam, by the number of layers of 1000."
+    return Table(caption, ["way", "batch", *(f"{depth} layers" for depth in DEPTHS)], rows)
+
+
+def _depths(result: Result) -> Picture:
+    axes = row_of_axes(len(SHOWN), (11, 3.6))
+    for axis, batch in zip(axes, SHOWN, strict=True):
+        series = {
+            NAMES[way]: (list(DEPTHS), [[peak / MB for peak in result.history[f"{way}_adam_{batch}_peaks"]]])
+            for way in WAYS
+        }
+        figures.draw_curves(series, x="layers", y="peak, MB" if axis is axes[0] else "", axes=axis)
+        axis.set_ylim(bottom=0)
+        axis.set_xticks(DEPTHS)
+        axis.set_title(f"batch {batch:,}", fontsize=9)
+        if axis is not axes[0] and (legend := axis.get_legend()):
+            legend.remove()
+    return Picture("Figure 3(a): the peak of a step against depth, layers of 1000, Adam.", figure_of(axes[0]))
+
+
 def render(results: Results) -> list[Element]:
     """Show the published slopes reproduced, the course of a step, and slopes against depth and batch beside the real rivals."""
     elements: list[Element] = [Text(PROTOCOL)]
     for result in results[DEPTH["mlp"].name]:
         elements += [_published(result), Text(verdict(result)), _slopes(result, "mlp"), _batches(result)]
+        elements += [_peaks(result), *(Text(whole(result, batch)) for batch in SHOWN), _depths(result)]
     for result in results[DEPTH["cnn"].name]:
         elements += [_slopes(result, "cnn"), Text(_of_maps(result))]
     for result in results[COURSE.name]:
@@ -208,7 +269,9 @@ def _slopes(result: Result, name: str) -> Table:
         for way in case.ways
         for optimiser in OPTIMISERS
     ]
-    caption = f"Peak of a step against depth: MB a layer more, {case.title}, by batch."
+    caption = (
+        f"Peak of a step against depth: MB a layer more, from {DEPTHS[-2]} to {DEPTHS[-1]} layers, {case.title}, by batch."
+    )
     return Table(caption, ["way", "optimiser", *(f"{batch:,}" for batch in case.batches)], rows)
 
 
