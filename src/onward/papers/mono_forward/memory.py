@@ -173,7 +173,10 @@ def _depths(result: Result) -> Picture:
         axis.set_title(f"batch {batch:,}", fontsize=9)
         if axis is not axes[0] and (legend := axis.get_legend()):
             legend.remove()
-    return Picture("Figure 3(a): the peak of a step against depth, layers of 1000, Adam.", figure_of(axes[0]))
+    return Picture(
+        "Figure 3(a): the peak of a step against depth, layers of 1000, Adam. Where batches are large, BP lies under BP with gradients freed.",
+        figure_of(axes[0]),
+    )
 
 
 def render(results: Results) -> list[Element]:
