@@ -111,8 +111,7 @@ def test_bytes_of_influence_are_flat_and_those_of_bptt_grow_with_every_tick() ->
         held.append(worst_bytes(given, gradients.MAKERS["influence"](given)))
         kept.append(kept_bytes(given))
     e, f = given.net.topology.edges, given.net.topology.free
-    assert max(held) - min(held) < 4 * 10 * f  # not by the activity of a single tick
-    assert min(held) >= 2 * 4 * 10 * e * f
+    assert held[0] == held[1] == held[2] >= 2 * 4 * 10 * e * f
     assert (kept[1] - kept[0]) / 7 == (kept[2] - kept[1]) / 30 >= 4 * 10 * f
 
 

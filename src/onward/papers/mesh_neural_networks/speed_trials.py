@@ -86,6 +86,7 @@ def _measured(
 
 def worst_bytes(given: Task, step: Step) -> int:
     """Give the most bytes of tensors that are alive at once within a step, beyond weights, graph and batch."""
+    step()  # what is planned and laid out once is no part of a step
     over = course(lambda mark: step(), [given.x, given.y, *given.net.parameters(), *given.net.buffers()])
     return over.peak - over.standing
 
