@@ -208,7 +208,8 @@ def test_the_report_renders_with_none_with_some_and_with_all() -> None:
     [
         ((1.90, 1.91, 1.92), "yes", "are 1.91 ± 0.02 times as fast as 1, at least 1.85 asked: yes."),
         ((1.70, 1.71, 1.72), "**no**", "at least 1.85 asked: **no**."),
-        ((1.80, 1.86, 1.92), "yes, but the interval holds it", "yes, but the interval holds it."),
+        ((1.80, 1.86, 1.92), "undecided (above by the mean)", "asked: undecided (above by the mean)."),
+        ((1.78, 1.84, 1.90), "undecided (below by the mean)", "asked: undecided (below by the mean)."),
         ((1.90,), "yes (one run)", "yes (one run)."),
     ],
 )
@@ -222,7 +223,12 @@ def test_the_verdict_on_the_main_net_follows_its_numbers(speedups: tuple[float, 
 
 def test_the_verdict_on_other_nets_is_by_what_the_balance_allows() -> None:
     elements = ranks.render(_made({"cnn-batch-128": (1.2, 1.2, 1.2), "4x1000-batch-1024": (1.3, 1.3, 1.3)}, allowed=1.3))
-    assert "reached in 1 of 2 other cases; less in convolutional net" in _words(elements)
+    said = _words(elements)
+    assert "in 2 other cases: reached in 4 x 1000 on 784, batch 1024, not reached in convolutional net" in said
+    assert "not steady" not in said
+    unsteady = _words(ranks.render(_made({"cnn-batch-128": (1.2, 1.5, 1.2)}, allowed=1.3)))
+    assert "in 1 other cases: undecided in convolutional net" in unsteady
+    assert "(run 101: 115 %)" in unsteady
     table = next(one for one in elements if isinstance(one, Table))
     assert [row[-1] for row in table.rows] == ["yes", "**no**"]
     assert ranks.verdict(Mean(float("nan"), float("nan"), 0), 1.0) == "not run"
