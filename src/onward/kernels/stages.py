@@ -138,10 +138,8 @@ flatten = Stage(_flatten, _unflatten)
 def _spread(y: Float[Tensor, "b c h w"], window: int) -> Float[Tensor, "b c hh ww"]:
     b, c, h, w = y.shape
     places = y.permute(0, 2, 3, 1)[:, :, None, :, None].expand(b, h, window, w, window, c)
-    spread = places.reshape(
-        b, h * window, w * window, c
-    ).contiguous()  # of one place it is a view, whose numbers share one place
-    return spread.permute(0, 3, 1, 2)
+    spread = places.reshape(b, h * window, w * window, c)
+    return spread.contiguous().permute(0, 3, 1, 2)  # of one place it would be a view, whose numbers share one place
 
 
 def _channels_last(x: Tensor) -> Tensor:

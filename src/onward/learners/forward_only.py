@@ -103,6 +103,7 @@ class ForwardOnly(AbstractLearner):
         clamped, state = net.drive(x, initial)
         engine, parts, edges = self._plan(len(clamped), state.shape[-2], from_zero=initial is None)
         given = net.weight, net.wiring, clamped, state, net.activation, self.loss, y, engine
+        edges = None if edges is None else edges.to(net.weight.device)  # where the net may have gone since
         if parts is None:
             run = forward_only.loss_and_gradient if engine.name == "sparse" else self._loss_and_gradient
             loss, gradient = run(*given, importance, edges)
@@ -169,7 +170,7 @@ class ForwardOnly(AbstractLearner):
         engine, parts = self.engine or forward_only.find(found.engine), found.parts[found.engine]
         edges = None
         if engine.name == "influence" and not live.all():
-            edges = torch.from_numpy(live.nonzero()[0]).to(net.weight.device)
+            edges = torch.from_numpy(live.nonzero()[0])
         if engine.name == "sparse":
             engine = engine._replace(prepare=partial(sparse.prepare, layout=self._layout))
         whole = parts.examples >= batch and parts.edges >= (topology.edges if edges is None else len(edges))
