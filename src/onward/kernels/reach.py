@@ -95,7 +95,7 @@ def widest(topology: Topology, ticks: int, strength: np.ndarray) -> np.ndarray:
     Args:
         topology: the graph; within the ticks every output is reached (`check_outputs`).
         ticks: number of updates; a path takes all of them, or begins later at a clamped input.
-        strength: of each edge, finite.
+        strength: of each edge, above minus infinity.
 
     Returns:
         a boolean an edge.

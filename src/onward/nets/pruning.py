@@ -68,7 +68,8 @@ def by_magnitude(net: MeshNet, edges: int) -> Change:
     if edges > may.sum():
         raise ValueError(f"{edges} edges cannot be kept of {may.sum()}")
     strength = np.abs(topology.one_an_edge(net.weight).astype(np.float64))
-    needed = reach.widest(topology, net.ticks, strength) & may
+    stays = np.where(may, strength, np.inf)  # an edge of the bias is no reason to take another path: it is kept anyway
+    needed = reach.widest(topology, net.ticks, stays) & may
     if needed.sum() > edges:
         raise ValueError(f"the outputs need {needed.sum()} edges to be reached within {net.ticks} ticks, got {edges}")
     ranked = np.lexsort((-strength, ~needed, ~may))  # of those that may go: the needed, then the strong
