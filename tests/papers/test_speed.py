@@ -26,7 +26,12 @@ def _eager() -> Any:
 
 def _result(**seconds: float) -> Result:
     history = {way: [value, value] for way, value in seconds.items()}
-    metrics = {"steps": 50, **{f"{rule}_{of}": 100 for rule in ("Backprop", "MonoForward") for of in ("products", "peak")}}
+    counted = ("products", "peak", "moved")
+    metrics = {
+        "steps": 50,
+        "copied_a_second": 2e9,
+        **{f"{rule}_{of}": 1e8 for rule in ("Backprop", "MonoForward") for of in counted},
+    }
     return Result("x", 100, [100], "", {}, metrics, history, 1.0, {"processor": "a machine"}, "")
 
 
@@ -38,6 +43,9 @@ def test_all_ways_of_a_step_are_timed_for_every_turn() -> None:
     assert all(len(times) == 2 and min(times) > 0 for times in found.history.values())
     # Multiply-adds of weights: forward and blame on weights by both, blame passed on by BP alone; projections by MF twice, and back.
     assert found.metrics["Backprop_products"] == 4 * (2 * (40 + 64 + 24) + 64 + 24)
+    assert found.metrics["copied_a_second"] > 1e8
+    weights = 40 + 64 + 24
+    assert min(found.metrics["Backprop_moved"], found.metrics["MonoForward_moved"]) > 4 * 8 * weights  # what Adam moves
     assert found.metrics["MonoForward_products"] == 4 * (2 * (40 + 64) + 3 * (24 + 24))
 
 
@@ -92,7 +100,7 @@ def test_verdicts_follow_the_numbers() -> None:
 def test_arithmetic_is_shown_where_the_optimiser_forbids_a_goal() -> None:
     case = speed.Case("net", SMALL, 4, 1, wanted=1.5)
     result = _result(bp_first=3.0, bp_fused=1.5, bp_compiled=1.6, mf=1.1, mf_compiled=1.2, adam=0.5)
-    result.metrics["Backprop_products"] = 200
+    result.metrics["Backprop_products"] = 2e8
     assert speed.in_time(result) == pytest.approx(1.5 / (0.5 + 1.0 / 2))
     (goal,) = speed.verdicts([(case, result)])
     assert "would be had" not in goal
@@ -118,5 +126,8 @@ def test_the_page_shows_the_times_of_every_way() -> None:
     results[delays.name] = [_result(mf=1.0, bp=2.0, bp_by_block=3.0)]
     times, ratios, epochs = [one for one in speed.render(results) if isinstance(one, speed.Table)]
     assert times.rows[0][2:] == ["3000.0", "1500.0", "1600.0", "1000.0", "1100.0", "", "", "50 x 2"]
+    assert ratios.rows[0][-2:] == ["100 / 100", "0.1 / 0.1 / 2.0"]
     assert ratios.rows[0][3:7] == ["", "1.50 (1.50 to 1.50)", "", "3.00 (3.00 to 3.00)"]
+    assert {row[4] for row in epochs.rows if row[1].startswith("BP")} == {"2.28"}
+    assert {row[4] for row in epochs.rows if row[1].startswith("MF")} == {""}
     assert [row[1] for row in epochs.rows if "(" in row[1]] == ["BP, fused Adam (the best)", "MF, compiled (the quicker)"]

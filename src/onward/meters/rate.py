@@ -1,4 +1,4 @@
-"""How fast this machine is at what steps are made of: multiply-adds of a matrix product, and the optimiser's own work.
+"""How fast this machine is at what steps are made of: multiply-adds of a matrix product, the optimiser's own work, moving bytes.
 
 Measured in a fraction of a second, as the best of some runs, so that what else runs counts as little as it can.
 """
@@ -13,6 +13,7 @@ from torch import Tensor
 
 BUDGET = 0.15  # seconds a measurement may take, at the least two runs
 LARGEST = 4_000_000  # numbers that the optimiser is tried on
+COPIED = 2**26  # numbers of four bytes that are copied: more than any cache holds
 
 
 def products_per_second(rows: int, inputs: int, outputs: int, dtype: torch.dtype, device: torch.device) -> float:
@@ -29,6 +30,13 @@ def seconds_a_number(
     steps = optimiser([parameter])
     parameter.grad = torch.ones_like(parameter)
     return _best(steps.step, device) / parameter.numel()
+
+
+def copied_per_second(device: torch.device) -> float:
+    """Give the bytes a second that copying reads and writes, in sum, where no cache holds them."""
+    source = torch.ones(COPIED, device=device)
+    copy = torch.empty_like(source)
+    return 2 * 4 * COPIED / _best(lambda: copy.copy_(source), device)
 
 
 def _best(run: Callable[[], object], device: torch.device) -> float:

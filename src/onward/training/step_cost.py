@@ -1,4 +1,4 @@
-"""What one step of a learner takes, before any of it is run: bytes alive after every operation, and multiply-adds.
+"""What one step of a learner takes, before any of it is run: bytes alive after every operation, bytes moved, and multiply-adds.
 
 The step is taken on tensors without memory, so it is counted for nets and batches that no machine holds. Bytes are those of
 tensors, exactly; what an allocator keeps beside them is not in it.
@@ -15,6 +15,7 @@ from torch.utils._pytree import tree_leaves
 
 from onward.learners.base import AbstractLearner
 from onward.meters.held import Held, held
+from onward.meters.moved import Moved
 from onward.meters.over_time import Course, course
 from onward.meters.weightless import shadow, weightless
 from onward.nets.cost import Products
@@ -33,11 +34,13 @@ class StepCost:
         held: what stands between two steps, in bytes.
         course: bytes alive after each operation, the batch with them.
         products: multiply-adds until the update of each parcel was made, in order; the last of them is the step.
+        moved: bytes that its operations read and write, run one by one (`meters.moved`).
     """
 
     held: Held
     course: Course
     products: tuple[int, ...]
+    moved: int
 
     @property
     def peak(self) -> int:
@@ -93,9 +96,9 @@ def step_cost(
                 mark()
                 products.append(counter.count)
 
-        with recipe.autocast(weights.device), counter:
+        with recipe.autocast(weights.device), counter, Moved() as moved:
             found = course(step, standing)
-        return StepCost(held(own, steps.optimiser), found, tuple(products))
+        return StepCost(held(own, steps.optimiser), found, tuple(products), moved.count)
 
 
 def _state(steps: GradientSteps) -> list[Tensor]:

@@ -23,6 +23,7 @@ from onward.learners.backprop import Backprop
 from onward.learners.backprop_by_block import BackpropByBlock
 from onward.learners.base import AbstractLearner
 from onward.learners.mono_forward import MonoForward
+from onward.meters.rate import copied_per_second
 from onward.nets.layered import LayeredNet
 from onward.pipeline.measuring import measured
 from onward.pipeline.partition import balanced
@@ -66,8 +67,9 @@ def measure_steps(
 ) -> list[Outcome]:
     """Time a step of Mono-Forward and of backpropagation, each written in several ways.
 
-    The history holds the seconds a step of each turn, as `mf` and `bp_fused`, and as `adam` of the optimiser alone; the metrics `steps` of a turn, and for `Backprop` and
-    `MonoForward` the multiply-adds of a step and the most bytes alive in it, as `Backprop_products` and `Backprop_peak`.
+    The history holds the seconds a step of each turn, as `mf` and `bp_fused`, and as `adam` of the optimiser alone; the metrics `steps` of
+    a turn, bytes `copied_a_second` where memory alone is at work, and for `Backprop` and `MonoForward` the multiply-adds of a step, the
+    bytes that it moves and the most that are alive in it, as `Backprop_products`, `Backprop_moved` and `Backprop_peak`.
 
     Args:
         seeds: of weights and inputs.
@@ -159,11 +161,12 @@ def _steps(
         ways["mf_parallel"] = _parallel(MonoForward(make()), recipe, x, y)
     ways["adam"] = _updates(make())
     count, history = _in_turns(ways, turns, progress)
-    metrics: dict[str, float | int] = {"steps": count}
+    metrics: dict[str, float | int] = {"steps": count, "copied_a_second": copied_per_second(x.device)}
     plain = make()
     for rule in (Backprop, MonoForward):
         cost = step_cost(rule(plain), recipe, plain.shapes[0], batch, plain.outputs)
-        metrics |= {f"{rule.__name__}_products": cost.products[-1], f"{rule.__name__}_peak": cost.peak}
+        found = {"products": cost.products[-1], "moved": cost.moved, "peak": cost.peak}
+        metrics |= {f"{rule.__name__}_{name}": value for name, value in found.items()}
     return Outcome(metrics, history)
 
 

@@ -1,0 +1,62 @@
+"""Bytes that operations read and write: beside the time and the bandwidth of memory they tell what waits for memory.
+
+Every operation counts what it is given and what it makes, each tensor whole and once, as if nothing stayed in a cache between two
+operations; what only looks at memory, such as a transpose, moves nothing. What is compiled fuses operations and moves less.
+The fused Adam of PyTorch declares gradients as changed, so they are counted as written too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+ALLOCATING = ("aten::empty", "aten::new_empty")  # gives memory and touches none of it
+OVERWRITING = ("aten::copy_", "aten::fill_", "aten::zero_")  # does not read what it changes
+
+
+class Moved(TorchDispatchMode):
+    """Within a `with`, counts the bytes that operations read and write, those of autograd too.
+
+    Attributes:
+        count: bytes so far.
+    """
+
+    def __init__(self) -> None:
+        """Begin at 0."""
+        super().__init__()
+        self.count = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        made = func(*args, **(kwargs or {}))
+        schema = func._schema
+        if schema.name.startswith(ALLOCATING):
+            return made
+        given = [*zip(schema.arguments, args, strict=False)]
+        given += [(one, kwargs[one.name]) for one in schema.arguments if kwargs and one.name in kwargs]
+        changed = _tensors(value for one, value in given if _written(one))
+        looked = any(one.alias_info is not None for one in schema.returns)  # a view, or what was changed
+        written = changed + ([] if looked else _tensors([made]))
+        if written:
+            read = _tensors(value for one, value in given if not (_written(one) and _overwritten(schema, one)))
+            self.count += _bytes(read) + _bytes(written)
+        return made
+
+
+def _written(argument: Any) -> bool:
+    return argument.alias_info is not None and argument.alias_info.is_write
+
+
+def _overwritten(schema: Any, argument: Any) -> bool:
+    return schema.name in OVERWRITING or argument.is_out
+
+
+def _tensors(values: Iterable[object]) -> list[Tensor]:
+    return [one for one in tree_leaves(list(values)) if isinstance(one, Tensor)]
+
+
+def _bytes(tensors: Iterable[Tensor]) -> int:
+    return sum({id(one): one.numel() * one.element_size() for one in tensors}.values())
