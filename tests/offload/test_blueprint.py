@@ -105,8 +105,11 @@ def test_a_rule_that_draws_otherwise_each_time_is_refused(tmp_path: Path) -> Non
 
 
 def test_what_is_no_rule_of_blocks_apart_is_refused(tmp_path: Path) -> None:
+    for rule in (Backprop, partial(Backprop, loss="mean squared error")):
+        with pytest.raises(ValueError, match="only rules whose blocks learn one by one, such as MonoForward.*got Backprop"):
+            perceptron(rule, 6, WIDTHS, 2)
     with pytest.raises(ValueError, match="only rules whose blocks learn one by one, such as MonoForward.*got Backprop"):
-        create(tmp_path, perceptron(Backprop, 6, WIDTHS, 2))
+        create(tmp_path, perceptron(lambda net: Backprop(net), 6, WIDTHS, 2))
     with pytest.raises(ValueError, match="only rules whose blocks learn one by one.*got Backprop"):
         create(tmp_path, Backprop(mlp(6, WIDTHS, 2)))
     with pytest.raises(ValueError, match="blocks on disk are computed on the CPU, but .* is on meta"):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from jaxtyping import Float
@@ -63,6 +64,11 @@ class Blueprint:
     def __post_init__(self) -> None:
         if self.blocks < 1:
             raise ValueError(f"a layered net needs at least one block, got {self.blocks}")
+        made = self.rule
+        while isinstance(made, partial):
+            made = made.func
+        if isinstance(made, type) and not hasattr(made, "teach"):  # of what a function makes nothing is known yet
+            raise ValueError(hollow.ONE_BY_ONE.format(made.__name__))
 
     def whole(self) -> AbstractLearner:
         """Make the learner in memory."""

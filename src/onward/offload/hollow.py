@@ -14,6 +14,8 @@ from torch import Tensor, nn
 from onward.learners.base import AbstractLearner
 from onward.learners.local import LocalRule
 
+ONE_BY_ONE = "only rules whose blocks learn one by one, such as MonoForward, can have them on disk, got {}"
+
 
 def local(learner: object) -> LocalRule:
     """Give a learner as the rule that teaches block by block.
@@ -22,9 +24,7 @@ def local(learner: object) -> LocalRule:
         ValueError: it does not, or its blocks do not lie on the CPU.
     """
     if not isinstance(learner, LocalRule) or not isinstance(learner, AbstractLearner):
-        raise ValueError(
-            f"only rules whose blocks learn one by one, such as MonoForward, can have them on disk, got {type(learner).__name__}"
-        )
+        raise ValueError(ONE_BY_ONE.format(type(learner).__name__))
     for name, parameter in learner.named_parameters():
         if parameter.device.type != "cpu":
             raise ValueError(f"blocks on disk are computed on the CPU, but {name} is on {parameter.device}")
