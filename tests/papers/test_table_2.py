@@ -1,6 +1,7 @@
 """Table 2: connections as nominal, the script's differences, trials side by side, and verdicts that follow the intervals."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from onward.papers.mesh_neural_networks import classifiers, features, script, ta
 from onward.papers.mesh_neural_networks.autoencoder import Settings
 from onward.papers.mesh_neural_networks.features import encoded
 from onward.papers.mesh_neural_networks.magnitude import train_prune_train
+from onward.papers.mesh_neural_networks.online_magnitude import train_while_pruning
 from onward.papers.mesh_neural_networks.table_2_cells import DENSITIES, adam
 from onward.reports.artefact import Picture, Results, Table, Text
 from onward.training import datasets
@@ -225,7 +227,9 @@ def test_a_tiny_table_from_pictures_to_a_stored_result(tmp_path: Path) -> None:
     trial = partial(
         train_prune_train, data=data, ticks=3, keep=798, before=adam(5, 32, (0.01,))[0], recipes=adam(10, 32, (0.01,))
     )
-    for outcome in trial([1, 2], lambda part: None):
+    recipes = tuple(replace(recipe, patience=None) for recipe in adam(10, 32, (0.003, 0.01)))
+    online = partial(train_while_pruning, data=data, ticks=3, keep=798, recipes=recipes)
+    for outcome in trial([1, 2], lambda part: None) + online([1, 2], lambda part: None):
         assert outcome.metrics["connections"] == 798
         assert outcome.metrics["test_accuracy"] > 0.4
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from jaxtyping import Bool, Float
-from torch import Tensor
+from torch import Tensor, nn
 
 from onward.learners.base import AbstractLearner, Credit
 
@@ -51,6 +51,11 @@ class Masked(AbstractLearner):
         self.rule = rule
         self.loss = rule.loss
         self.register_buffer("edges", edges.clone(), persistent=False)
+
+    @property
+    def weight(self) -> nn.Parameter:
+        """The weights of the mesh; those of edges that are not there are zero."""
+        return self.rule.get_parameter(WEIGHT)
 
     def credit(
         self, x: Float[Tensor, "..."], y: Tensor, *, importance: Float[Tensor, "*nets b"] | None = None

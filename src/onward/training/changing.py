@@ -39,17 +39,27 @@ def change_graph(run: Training, change: Change, new: Float[Tensor, "*nets k"] | 
             topology, or one that leaves an output out of reach. The run is unchanged.
     """
     net = mesh_of(run.learner)
-    if run.best is not None:
-        raise ValueError("patience keeps the weights of the best epoch, which would be of another graph; leave it out")
+    optimiser = optimiser_of(run)
     if isinstance(run.learner, Online) and run.learner.past is not None:
         raise ValueError("the influence that a stream carries is of the edges as they were; reset() ends the stream")
-    optimiser = run.stepper.optimiser if isinstance(run.stepper, GradientSteps) else None
-    if optimiser is not None:
-        _check(optimiser)
     net.become(change.after, weights(net, change, new))
     if optimiser is not None:
         carry(optimiser, net.weight, change)
     forget(run)
+
+
+def optimiser_of(run: Training) -> torch.optim.Optimizer | None:
+    """Give the optimiser of a run whose edges are to change; None if it takes other steps than an optimiser's.
+
+    Raises:
+        ValueError: a run with patience, whose best weights would be of other edges, or by L-BFGS.
+    """
+    if run.best is not None:
+        raise ValueError("patience keeps the weights of the best epoch, which would be of another graph; leave it out")
+    if not isinstance(run.stepper, GradientSteps):
+        return None
+    _check(run.stepper.optimiser)
+    return run.stepper.optimiser
 
 
 def mesh_of(learner: AbstractLearner) -> MeshNet:

@@ -1,4 +1,4 @@
-"""What the paper does not try on the features of Table 2: more ticks, second order, pruning by magnitude.
+"""What the paper does not try on the features of Table 2: more ticks, second order, pruning by magnitude, once or online.
 
 An arm is compared with another on the same trials; a way of pruning that is added to `ARMS` is one more line.
 """
@@ -10,6 +10,7 @@ from typing import NamedTuple
 from onward.experiments.spec import Experiment
 from onward.experiments.statistics import paired
 from onward.papers.mesh_neural_networks.features import TITLES
+from onward.papers.mesh_neural_networks.online_magnitude import BEGIN, END
 from onward.papers.mesh_neural_networks.table_2_cells import (
     BEYOND,
     DENSE_EPOCHS,
@@ -50,6 +51,14 @@ ARMS = (
     Arm("Levenberg-Marquardt, 10,000 examples", "second-order", (BEYOND, "few"), "Adam, the same examples"),
     Arm("798 connections, largest weights kept", "magnitude-798", (DESCRIBED, "mesh-798"), "pruned at random"),
     Arm("1044 connections, largest weights kept", "magnitude-1044", (DESCRIBED, "mesh-1044"), "pruned at random"),
+    Arm("798 connections, pruned online", "online-798", (DESCRIBED, "mesh-798"), "pruned at random"),
+    Arm("1044 connections, pruned online", "online-1044", (DESCRIBED, "mesh-1044"), "pruned at random"),
+    Arm(
+        "1044 connections, pruned online",
+        "online-1044",
+        (BEYOND, "magnitude-1044"),
+        f"largest kept after {DENSE_EPOCHS} passes",
+    ),
 )
 
 
@@ -72,6 +81,7 @@ def shown(results: Results) -> list[Element]:
             f"Meshes of 1044 connections unless said otherwise; {SEEDS} trials, {FEW} of more ticks and of second order, compared on the trials that both have. "
             f"Levenberg-Marquardt learns from {LEARNED:,} of the pictures, {steps}, and so does Adam beside it, {EPOCHS} passes. "
             f"Magnitude: {DENSE_EPOCHS} passes unpruned, then the largest weights are kept and trained on for {EPOCHS - DENSE_EPOCHS}, so that the passes are as many. "
+            f"Online: after each pass from {round(BEGIN * EPOCHS)} to {round(END * EPOCHS)} the smallest weights go, fewer each time, and the last weights count. "
             f"**Reduced**: passes, and trials of more ticks and of second order."
         ),
         Table(

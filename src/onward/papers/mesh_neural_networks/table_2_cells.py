@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 
 import torch
@@ -16,6 +17,7 @@ from onward.papers.mesh_neural_networks import classifiers, script
 from onward.papers.mesh_neural_networks.classifiers import counted, equal
 from onward.papers.mesh_neural_networks.features import SCALES, encoded
 from onward.papers.mesh_neural_networks.magnitude import train_prune_train
+from onward.papers.mesh_neural_networks.online_magnitude import train_while_pruning
 from onward.papers.mesh_neural_networks.solvers import on_one_thread
 from onward.training.data import Dataset
 from onward.training.fit import Recipe
@@ -48,6 +50,7 @@ SOUND = adam(EPOCHS, BATCH, RATES)
 PUBLISHED = (Recipe(partial(torch.optim.Adam, lr=0.001, fused=True), PUBLISHED_EPOCHS, BATCH),)
 SECOND_ORDER = (Recipe(LevenbergMarquardt(damping=0.1), epochs=25, batch=2_500, patience=25),)
 AFTER = adam(EPOCHS - DENSE_EPOCHS, BATCH, RATES)
+TO_THE_END = tuple(replace(recipe, patience=None) for recipe in SOUND)
 BEFORE = Recipe(partial(torch.optim.Adam, lr=0.01, fused=True), DENSE_EPOCHS, BATCH)
 
 
@@ -116,7 +119,7 @@ def _other_features(name: str) -> dict[str, Experiment]:
 
 
 def _beyond(name: str) -> dict[str, Experiment]:
-    """What the paper does not try on these features: more ticks, second order, pruning by magnitude."""
+    """What the paper does not try on these features: more ticks, second order, pruning by magnitude before and during training."""
     data = partial(encoded, pictures=name)
     few = partial(encoded, pictures=name, learned=LEARNED)
     made = {}
@@ -130,6 +133,8 @@ def _beyond(name: str) -> dict[str, Experiment]:
     for edges in PRINTED_SIZES:
         trial = partial(train_prune_train, data=data, ticks=TICKS, keep=edges, before=BEFORE, recipes=AFTER)
         made[f"magnitude-{edges}"] = _alone(f"{name}/magnitude-{edges:04d}", trial, SEEDS, SEEDS)
+        trial = partial(train_while_pruning, data=data, ticks=TICKS, keep=edges, recipes=TO_THE_END)
+        made[f"online-{edges}"] = _alone(f"{name}/online-magnitude-{edges:04d}", trial, SEEDS, SEEDS)
     return made
 
 
