@@ -118,7 +118,7 @@ def test_products_of_backprop_are_those_that_are_run() -> None:
     whole = torch.nn.Sequential(*parts_of(net))
     run = counted(lambda: functional.cross_entropy(whole(data.x), data.y).backward())
     assert sum(backward_products(net, data.x)) == run
-    times = part_times(net, data.x, data.y)
+    times = part_times(net, data.x, data.y, 1)
     assert {name: len(one) for name, one in times.items()} == {"forward": 3, "backward": 3, "update": 3}
 
 
@@ -128,7 +128,7 @@ def test_times_of_parts_are_medians_over_steps(monkeypatch: pytest.MonkeyPatch) 
         ranks_backprop, "_part_times", lambda *_: dict.fromkeys(("forward", "backward", "update"), (next(told), 2.0))
     )
     data = TINY.data(1, 1).train
-    assert part_times(TINY.net(1), data.x, data.y, passes=3)["forward"] == [3.0, 2.0]
+    assert part_times(TINY.net(1), data.x, data.y, 3)["forward"] == [3.0, 2.0]
 
 
 def test_ways_of_one_process_learn_with_the_threads_they_name() -> None:

@@ -21,7 +21,6 @@ from onward.papers.mono_forward.ranks_case import ADAM, parts_of
 from onward.pipeline.partition import Partition
 from onward.pipeline.ranks import Ranks
 
-PASSES = 3  # steps of which the times of parts are taken
 SCHEDULES: dict[str, Any] = {"gpipe": ScheduleGPipe, "1f1b": Schedule1F1B}
 
 
@@ -68,7 +67,7 @@ class Piped:
         self.optimiser.step()
 
 
-def part_times(net: LayeredNet, x: Tensor, y: Tensor, passes: int = PASSES) -> dict[str, list[float]]:
+def part_times(net: LayeredNet, x: Tensor, y: Tensor, passes: int) -> dict[str, list[float]]:
     """Give the seconds of every part of a net in a step of BP: `forward`, `backward`, and the `update` by the optimiser.
 
     They are medians over some steps, after one that does not count, as optimisers make their state in the first.

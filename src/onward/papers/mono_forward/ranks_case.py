@@ -15,7 +15,7 @@ from onward.training.data import Lesson, Split
 from onward.training.fit import Recipe
 
 OUTPUTS = 10
-PIECES = (2, 4, 8, 16)  # micro-batches of a batch of BP, of which the best number counts
+PIECES = (2, 4, 8, 16)
 ADAM = partial(torch.optim.Adam, lr=0.0001, fused=True)
 
 
@@ -30,6 +30,8 @@ class Case:
         steps: in an epoch of the pipeline; more than the batches that can wait between two ranks, so that none is idle when one is timed.
         turns: of all ways one after another.
         compiled: whether BP in one process is also tried compiled.
+        pieces: numbers of micro-batches that pipelines of BP are tried in, of which the quickest counts.
+        passes: steps of which the times of BP's parts are taken in a turn.
     """
 
     features: tuple[int, ...]
@@ -38,6 +40,8 @@ class Case:
     steps: int = 8
     turns: int = 3
     compiled: bool = True
+    pieces: tuple[int, ...] = PIECES
+    passes: int = 3
 
     @property
     def few(self) -> int:

@@ -20,7 +20,7 @@ from onward.meters.process import peak_resident, resident
 from onward.papers.mono_forward import ranks_alone
 from onward.papers.mono_forward.ranks_alone import Whole
 from onward.papers.mono_forward.ranks_backprop import SCHEDULES, Piped, cut_bytes, part_times
-from onward.papers.mono_forward.ranks_case import PIECES, Case, backward_products
+from onward.papers.mono_forward.ranks_case import Case, backward_products
 from onward.pipeline.measuring import measured
 from onward.pipeline.partition import Partition, balanced
 from onward.pipeline.ranks import Ranks
@@ -74,7 +74,7 @@ def timed(case: Found, seed: int, tell: Callable[[float], None]) -> Found:
             for name, schedule in schedules.items():
                 found[name] = _seconds(partial(piped.step, schedule, x, y), own.few, apart=True)
             if ranks.first:
-                found["parts"] = part_times(own.net(seed), x, y)
+                found["parts"] = part_times(own.net(seed), x, y, own.passes)
             dist.barrier()
             found["wire"] = _wire(ranks, x.new_zeros(own.batch, *cut))
             turns.append(found)
@@ -165,7 +165,7 @@ TASKS: dict[str, Callable[..., Found]] = {"timed": timed, "occupied": occupied, 
 
 
 def _case(found: Found) -> Case:
-    return Case(**{**found, "features": tuple(found["features"]), "sizes": tuple(found["sizes"])})
+    return Case(**{**found, **{name: tuple(found[name]) for name in ("features", "sizes", "pieces")}})
 
 
 def _agreed(ranks: Ranks, key: str, times: Callable[[], list[Any]]) -> Partition:
@@ -182,11 +182,15 @@ def _blocks(case: Case, seed: int, x: Tensor, y: Tensor) -> list[float]:
 def _tried(case: Case, piped: Piped, ranks: Ranks, x: Tensor, y: Tensor) -> tuple[dict[str, list[float]], dict[str, int]]:
     """Give the seconds of a step in every number of micro-batches by schedule, and the number that rank 0 finds the quickest."""
     tries = {
-        name: [_seconds(partial(piped.step, piped.schedule(name, pieces), x, y), TRIED, apart=True) for pieces in PIECES]
+        name: [
+            _seconds(partial(piped.step, piped.schedule(name, pieces), x, y), TRIED, apart=True) for pieces in case.pieces
+        ]
         for name in SCHEDULES
     }
     if ranks.first:
-        ranks.note("trial/pieces", json.dumps({name: PIECES[times.index(min(times))] for name, times in tries.items()}))
+        ranks.note(
+            "trial/pieces", json.dumps({name: case.pieces[times.index(min(times))] for name, times in tries.items()})
+        )
     return tries, json.loads(ranks.read("trial/pieces"))
 
 
