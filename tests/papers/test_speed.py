@@ -41,6 +41,7 @@ def test_all_ways_of_a_step_are_timed_for_every_turn() -> None:
     )
     assert set(found.history) == set(speed_cases.WAYS)
     assert all(len(times) == 2 and min(times) > 0 for times in found.history.values())
+    assert 0 < found.metrics["slowest_part"] < 1
     # Multiply-adds of weights: forward and blame on weights by both, blame passed on by BP alone; projections by MF twice, and back.
     assert found.metrics["Backprop_products"] == 4 * (2 * (40 + 64 + 24) + 64 + 24)
     assert found.metrics["copied_a_second"] > 1e8
@@ -55,6 +56,7 @@ def test_a_turn_is_cut_where_steps_are_slow_but_has_one() -> None:
     )
     assert found.metrics["steps"] == 1
     assert "mf_parallel" not in found.history
+    assert "slowest_part" not in found.metrics
     assert min(found.history["adam"]) > 0
 
 
@@ -96,6 +98,12 @@ def test_verdicts_follow_the_numbers() -> None:
     goal, paper, parallel = speed_verdicts.verdicts([(case, slow)])
     assert "another: **no**, 1.05" in goal
     assert "was the goal, not reached in net, 2 (1.05" in parallel
+    assert "allow less" not in parallel
+    slow.metrics["slowest_part"] = 0.84
+    assert speed_verdicts.in_parallel(slow) == pytest.approx(1.25)
+    assert "timed alone, allow less in net, 2 (1.25)." in speed_verdicts.verdicts([(case, slow)])[-1]
+    slow.metrics["slowest_part"] = 0.7
+    assert "allow less" not in speed_verdicts.verdicts([(case, slow)])[-1]
 
 
 def test_a_bound_between_the_turns_is_undecided_for_goals_the_paper_and_in_parallel() -> None:
@@ -161,7 +169,8 @@ def test_the_page_shows_the_times_of_every_way() -> None:
     times, ratios, epochs = [one for one in speed.render(results) if isinstance(one, speed.Table)]
     assert times.rows[0][2:] == ["3000.0", "1500.0", "1600.0", "1000.0", "1100.0", "", "", "50 x 2"]
     assert ratios.rows[0][-2:] == ["100 / 100", "0.1 / 0.1 / 2.0"]
-    assert ratios.rows[0][3:7] == ["", "1.50 (1.50 to 1.50)", "", "3.00 (3.00 to 3.00)"]
+    assert ratios.rows[0][3:8] == ["", "1.50 (1.50 to 1.50)", "", "", "3.00 (3.00 to 3.00)"]
+    assert all(len(row) == len(ratios.header) for row in ratios.rows)
     assert {row[5] for row in epochs.rows if row[2].startswith("BP")} == {"2.28"}
     assert {row[5] for row in epochs.rows if row[2].startswith("MF")} == {""}
     assert [row[2] for row in epochs.rows if "(" in row[2]] == ["BP, fused Adam (the best)", "MF, compiled (the quicker)"]

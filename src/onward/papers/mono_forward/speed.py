@@ -12,7 +12,7 @@ from statistics import median
 from onward.experiments.result import Result
 from onward.papers.mono_forward.speed_cases import BEST, CASES, DELAYS, EPOCHS, IN_FLOAT32, IN_TURN, WAYS, Case, Pass
 from onward.papers.mono_forward.speed_trials import STEPS
-from onward.papers.mono_forward.speed_verdicts import allowed, in_time, quickest, ratio, verdicts
+from onward.papers.mono_forward.speed_verdicts import allowed, in_parallel, in_time, quickest, ratio, verdicts
 from onward.reports import figures
 from onward.reports.artefact import Artefact, Element, Picture, Results, Table, Text
 
@@ -38,7 +38,8 @@ def _protocol(result: Result) -> str:
         "stood side by side, with the interval of that median, of 95 % at least (so two ratios need not agree to the last digit with each other, nor with the times); of fewer than six "
         "turns it is the lowest and the highest, which cover less. A bound that lies in the interval is undecided. All use Adam; *as first written* is its default, eagerly. All keep freed "
         "memory (`onward.training.allocator`), which on this machine speeds all of them up. MF's best is the quicker of eager and compiled, and so is BP's. *In "
-        "parallel* runs the blocks on two threads, one product on each, and includes filling and emptying the line once a turn. *With Adam* is what multiply-adds allow where the optimiser, which takes as long for "
+        "parallel* runs the blocks on two threads, one product on each, and includes filling and emptying the line once a turn; *its parts allow* what would be had if a step took no longer than the blocks of the slower thread, "
+        "timed alone with the other core idle, so without what two threads cost each other in memory. *With Adam* is what multiply-adds allow where the optimiser, which takes as long for "
         "either rule, is left as it is and all else runs at the rate of BP. *Moved* is what the operations of the eager ways (BP with fused Adam) read and write as if "
         "no cache held anything between two of them; where that is as fast as copying, or faster, memory is the limit, or caches have a part in it."
     )
@@ -80,6 +81,7 @@ def _ratios(found: Sequence[tuple[Case, Result]]) -> Table:
                 "" if (most := in_time(result)) is None else f"{most:.2f}",
                 str(ratio(history[rival], history[ours])),
                 parallel,
+                "" if (line := in_parallel(result)) is None else f"{line:.2f}",
                 str(ratio(history["bp_first"], history[ours])),
                 "" if case.printed is None else f"{case.printed:.2f}",
                 f"{rate(result, ours, 'MonoForward'):.0f} / {rate(result, rival, 'Backprop'):.0f}",
@@ -88,7 +90,7 @@ def _ratios(found: Sequence[tuple[Case, Result]]) -> Table:
             ]
         )
     header = [
-        "net", "threads", "multiply-adds BP / MF", "with Adam", "best BP / MF", "best BP / MF in parallel", "BP as first written / MF",
+        "net", "threads", "multiply-adds BP / MF", "with Adam", "best BP / MF", "best BP / MF in parallel", "its parts allow", "BP as first written / MF",
         "paper", "GFLOP/s, MF / BP", "most bytes alive in a step, MB, MF / BP", "moved in a step, MB, MF / BP", "moved, GB/s, MF / BP / copying",
     ]  # fmt: skip
     return Table("How many times as fast Mono-Forward is. The paper's are of epochs on an unnamed device.", header, rows)

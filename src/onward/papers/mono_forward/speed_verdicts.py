@@ -38,6 +38,13 @@ def in_time(result: Result) -> float | None:
     return whole / (adam + (whole - adam) / allowed(result))
 
 
+def in_parallel(result: Result) -> float | None:
+    """Give the ratio to the best BP that blocks in parallel would have if a step took no longer than the blocks of the slower thread alone."""
+    if "slowest_part" not in result.metrics:
+        return None
+    return median(result.history[quickest(result.history, BEST)]) / result.metrics["slowest_part"]
+
+
 def verdicts(found: Sequence[tuple[Case, Result]]) -> list[str]:
     """Judge the goals, and the paper's ratios against both baselines, by the intervals of the medians."""
     sentences = []
@@ -67,9 +74,15 @@ def verdicts(found: Sequence[tuple[Case, Result]]) -> list[str]:
         if "mf_parallel" in result.history
     }
     if parallel:
+        below = [
+            f"{case.title}, {case.setting} ({most:.2f})"
+            for case, result in found
+            if (most := in_parallel(result)) is not None and most < IN_PARALLEL
+        ]
+        forbidden = f" The blocks of the slower thread, timed alone, allow less in {'; '.join(below)}." if below else ""
         said = {f"{words} ({one})": bounds.word(one, IN_PARALLEL) for words, one in parallel.items()}
         sentences.append(
-            f"*Blocks in parallel on two cores*, as threads of one process: {IN_PARALLEL:g} times the best BP on as many threads was the goal, {bounds.grouped(said)}. "
+            f"*Blocks in parallel on two cores*, as threads of one process: {IN_PARALLEL:g} times the best BP on as many threads was the goal, {bounds.grouped(said)}.{forbidden} "
             "Blocks on two cores as processes are judged by the same goal in [ranks.md](ranks.md)."
         )
     return sentences
