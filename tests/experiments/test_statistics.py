@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from onward.experiments.result import Result
-from onward.experiments.statistics import mean, paired, wider
+from onward.experiments.statistics import geometric, mean, paired, wider
 
 
 def test_interval_is_students() -> None:
@@ -21,6 +21,22 @@ def test_interval_is_students() -> None:
 def test_one_value_has_no_interval() -> None:
     assert math.isnan(mean([0.5]).half)
     assert str(mean([0.5])) == "0.500"
+
+
+def test_the_interval_of_a_geometric_mean_is_that_of_the_logarithm() -> None:
+    middle, low, high = geometric([0.1, 10.0])
+    half = stats.t.ppf(0.975, 1) * math.log(10)  # deviation of the logarithm sqrt(2) log 10, of two values
+    assert middle == pytest.approx(1)
+    assert (low, high) == (pytest.approx(math.exp(-half)), pytest.approx(math.exp(half)))
+    assert low > 0
+    assert geometric([3.0])[0] == pytest.approx(3)
+    assert math.isnan(geometric([3.0])[1])
+
+
+@pytest.mark.parametrize("numbers", [[], [1.0, 0.0], [math.nan]])
+def test_a_geometric_mean_of_what_is_not_above_0_is_refused(numbers: list[float]) -> None:
+    with pytest.raises(ValueError, match="^a geometric mean is of numbers above 0, got "):
+        geometric(numbers)
 
 
 def results(values: dict[int, float]) -> list[Result]:

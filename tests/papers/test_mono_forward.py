@@ -276,30 +276,6 @@ def test_a_step_that_is_sure_alone_need_not_be_among_all_that_are_judged() -> No
     assert "widened for 6 comparisons" in causes.verdict(found)[-1]
 
 
-def test_depth_is_judged_by_the_deepest_net_against_the_shallowest_seed_by_seed() -> None:
-    deep = {
-        ("mf", 2): results("test_accuracy", [0.98, 0.97, 0.96]),
-        ("mf", 16): results("test_accuracy", [0.981, 0.971, 0.961]),
-    }
-    curves = {2: [0.96, 0.971, 0.98], 16: [0.95, 0.96, 0.965]}
-    deep = {
-        key: [replace(one, history={"validation_accuracy": curves[key[1]]}) for one in ours] for key, ours in deep.items()
-    }
-    said = convergence.verdict(deep)
-    assert "+2.0 ± 0.0 passes to 97 % on validation (3 of 3 never do, which counts as 9)" in said
-    assert "Mono-Forward with 16 layers against 2" in said
-    assert "+0.10" in said
-    assert "above" in said
-    assert "BP" not in said
-    assert convergence.verdict({}) == "Not run."
-
-
-def test_a_level_that_is_never_reached_counts_as_one_pass_more_than_there_are() -> None:
-    (one,) = results("test_accuracy", [0.9])
-    one = replace(one, history={"validation_accuracy": [0.5, 0.9, 0.8, 0.95]})
-    assert [convergence.passes_until(one, level) for level in (0.4, 0.9, 0.93, 0.99)] == [1, 2, 4, 5]
-
-
 def test_the_norms_of_gradients_are_those_of_the_blocks_alone() -> None:
     net = mlp((1, 2, 2), (3, 4), 2, bias=False, generator=torch.Generator().manual_seed(0))
     x, y = torch.randn(6, 1, 2, 2, generator=torch.Generator().manual_seed(1)), torch.arange(6) % 2

@@ -40,6 +40,17 @@ def test_curves_and_means_are_drawn_with_their_intervals() -> None:
     np.testing.assert_allclose(np.asarray(axes.lines[0].get_ydata(), dtype=float), [0.9, 0.95])
 
 
+def test_geometric_means_are_drawn_with_bands_above_0() -> None:
+    arms = {"a": {1: [0.1, 10.0, 1.0], 2: [2.0, 2.0, 2.0]}, "b": {1: [3.0]}}
+    axes = figures.draw_geometric_means(arms, x="block", y="norm").axes[0]
+    assert axes.get_yscale() == "log"
+    np.testing.assert_allclose(np.asarray(axes.lines[0].get_ydata(), dtype=float), [1.0, 2.0])
+    (band,) = axes.collections  # one value has none
+    heights = np.asarray(band.get_paths()[0].vertices)[:, 1]
+    np.testing.assert_allclose([heights.min(), heights.max()], [1 / heights.max(), heights.max()])
+    assert heights.min() > 0
+
+
 def drawn(figure: Figure) -> FigureCanvasAgg:
     """Lay a figure out, so that its parts have places."""
     canvas = FigureCanvasAgg(figure)

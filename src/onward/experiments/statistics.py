@@ -32,6 +32,19 @@ def mean(numbers: Sequence[float]) -> Mean:
     return Mean(float(data.mean()), half, len(data))
 
 
+def geometric(numbers: Sequence[float]) -> tuple[float, float, float]:
+    """Give the geometric mean of numbers above 0 with the ends of the 95 % interval of the mean logarithm; of one number, NaN ends.
+
+    Raises:
+        ValueError: a number that is not above 0, or none.
+    """
+    if not numbers or not min(numbers) > 0:
+        raise ValueError(f"a geometric mean is of numbers above 0, got {list(numbers)}")
+    found = mean(np.log(numbers).tolist())
+    middle, low, high = np.exp([found.value, found.value - found.half, found.value + found.half]).tolist()
+    return middle, low, high
+
+
 def wider(found: Mean, comparisons: int) -> Mean:
     """Widen an interval for several comparisons, so that all of them together are wrong in 5 % of cases at most (Bonferroni)."""
     from scipy.stats import t

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from onward.blocks.exit_curve import ExitPoint
 from onward.blocks.transparency import Transparency
-from onward.experiments.statistics import Mean, mean
+from onward.experiments.statistics import Mean, geometric, mean
 from onward.reports.canvas import BLUE, GREEN, ORANGE, PURPLE, RED, SKY, axes_or_new, figure_of, plain
 
 CLASSES = (BLUE, ORANGE, GREEN, RED, PURPLE, SKY)
@@ -98,6 +98,29 @@ def draw_means(arms: Mapping[str, Mapping[int, Mean]], *, x: str, y: str, axes: 
     axes.set(xlabel=x, ylabel=y, xticks=sorted({place for points in arms.values() for place in points}))
     plain(axes)
     axes.legend(frameon=False, fontsize=8.5)
+    return figure_of(axes)
+
+
+def draw_geometric_means(
+    arms: Mapping[str, Mapping[int, Sequence[float]]], *, x: str, y: str, axes: Axes | None = None
+) -> Figure:
+    """Draw geometric means against a number on a logarithmic axis, one colour an arm, each with the band of the interval of its mean logarithm.
+
+    Args:
+        arms: for each name, values above 0 by their place on the x axis.
+        x: label of the x axis.
+        y: label of the y axis.
+        axes: where to draw; left out, a new figure.
+    """
+    axes = axes_or_new(axes, (6.4, 3.6))
+    for colour, (name, points) in zip(CLASSES, arms.items(), strict=False):
+        middle, low, high = zip(*(geometric(values) for values in points.values()), strict=True)
+        axes.plot(list(points), middle, "o-", ms=3.5, lw=1.2, color=colour, label=name)
+        if not np.isnan(low).all():
+            axes.fill_between(list(points), low, high, color=colour, alpha=0.18, lw=0)
+    axes.set(xlabel=x, ylabel=y, yscale="log")
+    plain(axes)
+    _legend_below(axes)
     return figure_of(axes)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from statistics import median
 from typing import Any
 
 import torch
@@ -66,35 +67,19 @@ class Piped:
         self.optimiser.step()
 
 
-class Whole:
-    """BP in one process: eager, or compiled."""
-
-    def __init__(self, net: LayeredNet, *, compiled: bool = False) -> None:
-        """Take a net."""
-        whole = nn.Sequential(*parts_of(net))
-        self.optimiser = ADAM(whole.parameters())
-
-        def loss(x: Tensor, y: Tensor) -> Tensor:
-            return functional.cross_entropy(whole(x), y)
-
-        self._loss = torch.compile(loss) if compiled else loss
-
-    def step(self, x: Tensor, y: Tensor) -> None:
-        """Learn from a batch."""
-        self.optimiser.zero_grad()
-        self._loss(x, y).backward()
-        self.optimiser.step()
-
-
-def part_times(net: LayeredNet, x: Tensor, y: Tensor) -> dict[str, list[float]]:
+def part_times(net: LayeredNet, x: Tensor, y: Tensor, passes: int) -> dict[str, list[float]]:
     """Give the seconds of every part of a net in a step of BP: `forward`, `backward`, and the `update` by the optimiser.
 
-    They are those of a second step, as optimisers make their state in the first.
+    They are medians over some steps, after one that does not count, as optimisers make their state in the first.
     """
     parts = parts_of(net)
     optimisers = [ADAM(part.parameters()) for part in parts]
     _part_times(parts, optimisers, x, y)
-    return _part_times(parts, optimisers, x, y)
+    found = [_part_times(parts, optimisers, x, y) for _ in range(passes)]
+    return {
+        name: [median(times) for times in zip(*(one[name] for one in found), strict=True)]
+        for name in ("forward", "backward", "update")
+    }
 
 
 def _part_times(

@@ -15,7 +15,7 @@ from onward.training.data import Lesson, Split
 from onward.training.fit import Recipe
 
 OUTPUTS = 10
-PIECES = (4, 8)  # micro-batches of a batch of BP, of which the better number counts
+PIECES = (2, 4, 8, 16)
 ADAM = partial(torch.optim.Adam, lr=0.0001, fused=True)
 
 
@@ -29,7 +29,9 @@ class Case:
         batch: examples a step.
         steps: in an epoch of the pipeline; more than the batches that can wait between two ranks, so that none is idle when one is timed.
         turns: of all ways one after another.
-        compiled: whether BP on one rank is also tried compiled.
+        compiled: whether BP in one process is also tried compiled.
+        pieces: numbers of micro-batches that pipelines of BP are tried in, of which the quickest counts.
+        passes: steps of which the times of BP's parts are taken in a turn.
     """
 
     features: tuple[int, ...]
@@ -38,6 +40,13 @@ class Case:
     steps: int = 8
     turns: int = 3
     compiled: bool = True
+    pieces: tuple[int, ...] = PIECES
+    passes: int = 3
+
+    @property
+    def few(self) -> int:
+        """Steps that are timed of what needs no time to fill: half of those of an epoch, and no fewer than three."""
+        return max(3, self.steps // 2)
 
     def net(self, seed: int) -> LayeredNet:
         """Make the net, without biases."""

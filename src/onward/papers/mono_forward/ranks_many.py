@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from statistics import median
 
-from onward.experiments.result import Result
-from onward.experiments.statistics import mean, values
-from onward.nets.builders import mlp
-from onward.papers.mono_forward.ranks_case import OUTPUTS, Case
+from onward.papers.mono_forward.ranks_block import Measured
 from onward.pipeline import scaling
-from onward.pipeline.scaling import Block, Ways
+from onward.pipeline.scaling import Ways
 from onward.reports import figures
 from onward.reports.artefact import Table
 from onward.reports.canvas import Figure, figure_of, row_of_axes
@@ -19,14 +15,6 @@ from onward.reports.canvas import Figure, figure_of, row_of_axes
 RANKS = tuple(2**power for power in range(3, 11))
 FEW, TIMES_RANKS, PIECE = 8, 4, 128  # micro-batches; as many times the ranks; examples of a micro-batch where batches grow
 NONE = float("nan")
-
-
-@dataclass(frozen=True)
-class Measured:
-    """What one block of the measured net takes, and a byte on the wire in seconds."""
-
-    block: Block
-    wire: float
 
 
 @dataclass(frozen=True)
@@ -39,20 +27,6 @@ class Derived:
 
 
 NOTHING = Derived(NONE, NONE, NONE)
-
-
-def measured(found: Sequence[Result], case: Case) -> Measured:
-    """Take the times of a block in the middle of the measured net: medians over the blocks that are alike, means over the runs."""
-    width = case.sizes[0]
-    own = mlp((width,), (width,), OUTPUTS, bias=False)
-    weights = sum(one.numel() for one in own.blocks.parameters())
-    projection = sum(one.numel() for one in own.parameters()) - weights
-
-    def seconds(name: str) -> float:
-        return mean([median(one.history[name][1:-1]) for one in found]).value
-
-    times = (seconds(name) for name in ("mf_blocks", "bp_forward", "bp_backward", "bp_update"))
-    return Measured(Block(case.batch, width, weights, projection, *times), mean(values(found, "wire_seconds_a_byte")).value)
 
 
 def mono_forward(own: Measured, ranks: int) -> Derived:
@@ -120,7 +94,11 @@ def inputs(own: Measured) -> Table:
     header = [
         "Mono-Forward: taught, ms", "BP: forward, ms", "backward, ms", "update, ms", "wire, GB a second", "activity of a batch, MB",
     ]  # fmt: skip
-    return Table(f"One block of {block.width} on {block.width}, batch {block.batch}, one thread.", header, rows)
+    return Table(
+        f"One block of {block.width} on {block.width}, batch {block.batch}, one thread, scaled so that blocks add up to the step.",
+        header,
+        rows,
+    )
 
 
 def tables(own: Measured) -> list[Table]:

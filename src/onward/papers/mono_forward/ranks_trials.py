@@ -11,7 +11,8 @@ from statistics import median
 from typing import Any
 
 from onward.experiments.spec import Outcome, Progress
-from onward.papers.mono_forward.ranks_case import PIECES, Case
+from onward.papers.mono_forward.ranks_alone import BP
+from onward.papers.mono_forward.ranks_case import Case
 from onward.papers.mono_forward.ranks_processes import Launcher
 from onward.pipeline.partition import Partition
 
@@ -26,14 +27,15 @@ def measure(seeds: Sequence[int], progress: Progress, *, case: Case, deadline: f
     """Time all ways of training a net on two ranks and on one, and take their memory.
 
     Metrics, of which those without a unit are ratios:
-        `<way>_seconds` a step of `mf_1`, `mf_2`, `bp_1` (the faster of eager and compiled, `bp_1_eager_seconds` and, where it ran,
-        `bp_1_compiled_seconds`), `gpipe` and `1f1b` (the better of some numbers of micro-batches, which is `<way>_pieces`; each is
-        `gpipe_4_seconds` and so on); `mf_speedup` of 2 ranks over 1, `mf_allowed` by the balance of the blocks' times, `mf_reached` of that;
-        `gpipe_speedup` and `1f1b_speedup` over BP on 1 rank, `bp_allowed`; `mf_over_gpipe` and `mf_over_1f1b`, how many times as fast
-        Mono-Forward is, all on 2 ranks, and `mf_over_bp`, on 1; `mf_bytes` and `bp_bytes` from rank to rank a step;
+        `<way>_seconds` a step of `mf_1`, `mf_2` and, in one process with two threads for a product, `mf_2t`; of `bp_1` and `bp_2t`, the faster
+        of eager and compiled (`<way>_eager_seconds` and, where it ran, `<way>_compiled_seconds`); of `gpipe` and `1f1b`, in `<way>_pieces`
+        micro-batches, the quickest of a try before; `mf_speedup` of 2 ranks over 1, `mf_allowed` by the balance of the blocks' times,
+        `mf_reached` of that; `gpipe_speedup`, `1f1b_speedup` and `bp_2t_speedup` over BP on 1 rank, `bp_allowed`; `mf_over_gpipe`,
+        `mf_over_1f1b`, `mf_over_bp_2t` and `mf_over_mf_2t`, how many times as fast Mono-Forward on 2 ranks is, `mf_over_best` than the
+        fastest way of BP on 2 cores, and `mf_over_bp`, both on 1 rank; `mf_bytes` and `bp_bytes` from rank to rank a step;
         `wire_seconds_a_byte`; `<way>_peak_<rank>` and `<way>_before_<rank>`, resident bytes at most and before there was a net.
-    History: `mf_blocks`, `bp_forward`, `bp_backward` and `bp_update`, seconds by block; the `partition` and `bp_partition`; seconds of every
-        turn by way.
+    History: `mf_blocks`, `bp_forward`, `bp_backward` and `bp_update`, seconds by block; the `partition` and `bp_partition`; `gpipe_tries` and
+        `1f1b_tries`, seconds a step by number of micro-batches; seconds of every turn by way.
 
     Args:
         seeds: of weights and data; each is a run of its own.
@@ -77,30 +79,37 @@ def judged(first: Found, last: Found) -> tuple[dict[str, float | int], dict[str,
         name: _by_place(turns, lambda turn, name=name: turn["parts"][name]) for name in ("forward", "backward", "update")
     }
     whole = [sum(times) for times in zip(*parts.values(), strict=True)]
-    ways = [name for name, value in turns[0].items() if name not in ("blocks", "parts", "wire")]
+    ways = [name for name in turns[0] if name not in ("blocks", "parts", "wire")]
     seconds = {way: median(turn[way] for turn in turns) for way in ways}
-    best = {name: min((f"{name}_{pieces}" for pieces in PIECES), key=seconds.__getitem__) for name in SCHEDULES}
-    best["bp_1"] = min((way for way in ways if way.startswith("bp_1")), key=seconds.__getitem__)
+    best = {
+        name: min((way for way in (name, f"{name}_compiled") if way in ways), key=seconds.__getitem__)
+        for name in BP.values()
+    }
+    two_cores = min((best[BP[2]], *SCHEDULES), key=seconds.__getitem__)
 
     def ratio(slow: str, fast: str) -> float:
         return median(turn[slow] / turn[fast] for turn in turns)
 
     speedup, allowed = ratio("mf_1", "mf_2"), Partition(tuple(first["partition"])).speedup(blocks)
-    metrics: dict[str, float | int] = {f"{way}_seconds": value for way, value in seconds.items() if way != "bp_1"}
-    metrics |= {"bp_1_eager_seconds": seconds["bp_1"]} | {f"{way}_seconds": seconds[one] for way, one in best.items()}
+    metrics: dict[str, float | int] = {f"{way}_seconds": value for way, value in seconds.items()}
+    for name, quicker in best.items():
+        metrics |= {f"{name}_eager_seconds": seconds[name], f"{name}_seconds": seconds[quicker]}
     metrics |= {"mf_speedup": speedup, "mf_allowed": allowed, "mf_reached": speedup / allowed}
     metrics |= {
         "bp_allowed": Partition(tuple(first["bp_partition"])).speedup(whole),
-        "mf_over_bp": ratio(best["bp_1"], "mf_1"),
+        "mf_over_bp": ratio(best[BP[1]], "mf_1"),
+        "mf_over_best": ratio(two_cores, "mf_2"),
+        "mf_over_mf_2t": ratio("mf_2t", "mf_2"),
     }
-    for name in SCHEDULES:
-        metrics[f"{name}_pieces"] = int(best[name].removeprefix(f"{name}_"))
-        metrics[f"{name}_speedup"] = ratio(best["bp_1"], best[name])
-        metrics[f"mf_over_{name}"] = ratio(best[name], "mf_2")
+    for name, way in {**{name: name for name in SCHEDULES}, BP[2]: best[BP[2]]}.items():
+        metrics[f"{name}_speedup"] = ratio(best[BP[1]], way)
+        metrics[f"mf_over_{name}"] = ratio(way, "mf_2")
+    metrics |= {f"{name}_pieces": first["pieces"][name] for name in SCHEDULES}
     metrics |= {"mf_bytes": first["bytes"], "bp_bytes": first["bp_bytes"]}
     metrics["wire_seconds_a_byte"] = median(turn["wire"] for turn in turns)
     history: dict[str, list[float | int]] = {"mf_blocks": blocks, **{f"bp_{name}": value for name, value in parts.items()}}
     history |= {"partition": list(first["partition"]), "bp_partition": list(first["bp_partition"])}
+    history |= {f"{name}_tries": first["tries"][name] for name in SCHEDULES}
     history |= {way: [turn[way] for turn in turns] for way in ways}
     return metrics, history
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from statistics import median
 from typing import Any
 
@@ -16,8 +17,10 @@ from torch.distributed import HashStore  # pyright: ignore[reportPrivateImportUs
 from onward import pipeline
 from onward.learners.mono_forward import MonoForward
 from onward.meters.process import peak_resident, resident
-from onward.papers.mono_forward.ranks_backprop import SCHEDULES, Piped, Whole, cut_bytes, part_times
-from onward.papers.mono_forward.ranks_case import PIECES, Case, backward_products
+from onward.papers.mono_forward import ranks_alone
+from onward.papers.mono_forward.ranks_alone import Whole
+from onward.papers.mono_forward.ranks_backprop import SCHEDULES, Piped, cut_bytes, part_times
+from onward.papers.mono_forward.ranks_case import Case, backward_products
 from onward.pipeline.measuring import measured
 from onward.pipeline.partition import Partition, balanced
 from onward.pipeline.ranks import Ranks
@@ -28,6 +31,7 @@ from onward.training.data import Lesson, Split
 
 PATIENCE = 60.0
 ROUNDS, AT_ONCE = 5, 4  # of the wire
+TRIED = 3  # steps of a try
 WIRE = 2  # the tag of what is sent to time it
 Found = dict[str, Any]
 
@@ -35,7 +39,8 @@ Found = dict[str, Any]
 def timed(case: Found, seed: int, tell: Callable[[float], None]) -> Found:
     """Time all ways in turns on two ranks; rank 0 finds all but the steady state, which the last rank knows.
 
-    Gives `partition` and `bp_partition`, `bytes` and `bp_bytes` a step, and `turns`, each with seconds by way.
+    Gives `partition` and `bp_partition`, `bytes` and `bp_bytes` a step, `tries` of a step in some numbers of micro-batches by schedule, the
+    quickest of which as `pieces`, and `turns`, each with seconds by way.
     """
     own = _case(case)
     keep_freed_memory()
@@ -45,8 +50,9 @@ def timed(case: Found, seed: int, tell: Callable[[float], None]) -> Found:
         partition = _agreed(ranks, "partition", lambda: _blocks(own, seed, x, y))
         rival = _agreed(ranks, "rival", lambda: backward_products(own.net(seed), x))
         piped = Piped(own.net(seed), rival, ranks)
-        schedules = {(name, pieces): piped.schedule(name, pieces) for name in SCHEDULES for pieces in PIECES}
-        wholes = _wholes(own, seed, x, y) if ranks.first else {}
+        tries, chosen = _tried(own, piped, ranks, x, y)
+        schedules = {name: piped.schedule(name, pieces) for name, pieces in chosen.items()}
+        alone = ranks_alone.ways(own, seed, x, y) if ranks.first else {}
         cut = own.net(seed).shapes[partition.sizes[0]]
         turns, sent = [], 0
         for turn in range(own.turns):
@@ -61,14 +67,14 @@ def timed(case: Found, seed: int, tell: Callable[[float], None]) -> Found:
             dist.barrier()
             if ranks.last:
                 found["mf_2"] = together
+            for name, way in alone.items():
+                with ranks_alone.threads(way.threads):
+                    found[name] = _seconds(way.step, own.few)
+            dist.barrier()
+            for name, schedule in schedules.items():
+                found[name] = _seconds(partial(piped.step, schedule, x, y), own.few, apart=True)
             if ranks.first:
-                found |= {name: _seconds(lambda whole=whole: whole.step(x, y), STEPS) for name, whole in wholes.items()}
-            for (name, pieces), schedule in schedules.items():
-                found[f"{name}_{pieces}"] = _seconds(
-                    lambda schedule=schedule: piped.step(schedule, x, y), _few(own), apart=True
-                )
-            if ranks.first:
-                found["parts"] = part_times(own.net(seed), x, y)
+                found["parts"] = part_times(own.net(seed), x, y, own.passes)
             dist.barrier()
             found["wire"] = _wire(ranks, x.new_zeros(own.batch, *cut))
             turns.append(found)
@@ -78,6 +84,8 @@ def timed(case: Found, seed: int, tell: Callable[[float], None]) -> Found:
             "bp_partition": list(rival.sizes),
             "bytes": sent / (own.steps * EPOCHS),
             "bp_bytes": cut_bytes(own.net(seed), rival, x),
+            "tries": tries,
+            "pieces": chosen,
             "turns": turns,
         }
 
@@ -152,12 +160,12 @@ def differentiated(
     return {"gradients": gradients, "weights": weights}
 
 
-EPOCHS, STEPS = 4, 3  # of Mono-Forward's pipeline; steps of BP in a turn
+EPOCHS = 4  # of Mono-Forward's pipeline
 TASKS: dict[str, Callable[..., Found]] = {"timed": timed, "occupied": occupied, "differentiated": differentiated}
 
 
 def _case(found: Found) -> Case:
-    return Case(**{**found, "features": tuple(found["features"]), "sizes": tuple(found["sizes"])})
+    return Case(**{**found, **{name: tuple(found[name]) for name in ("features", "sizes", "pieces")}})
 
 
 def _agreed(ranks: Ranks, key: str, times: Callable[[], list[Any]]) -> Partition:
@@ -171,23 +179,33 @@ def _blocks(case: Case, seed: int, x: Tensor, y: Tensor) -> list[float]:
     return measured(MonoForward(case.net(seed)), case.recipe(1), x, y)
 
 
-def _few(case: Case) -> int:
-    """Steps of an epoch on one rank, which needs no time to fill."""
-    return max(3, case.steps // 2)
+def _tried(case: Case, piped: Piped, ranks: Ranks, x: Tensor, y: Tensor) -> tuple[dict[str, list[float]], dict[str, int]]:
+    """Give the seconds of a step in every number of micro-batches by schedule, and the number that rank 0 finds the quickest."""
+    tries = {
+        name: [
+            _seconds(partial(piped.step, piped.schedule(name, pieces), x, y), TRIED, apart=True) for pieces in case.pieces
+        ]
+        for name in SCHEDULES
+    }
+    if ranks.first:
+        ranks.note(
+            "trial/pieces", json.dumps({name: case.pieces[times.index(min(times))] for name, times in tries.items()})
+        )
+    return tries, json.loads(ranks.read("trial/pieces"))
 
 
 def _alone(case: Case, seed: int, data: Lesson) -> float:
     """Give the seconds a step of Mono-Forward on one rank: of its second epoch, from yield to yield."""
     store: Any = HashStore()
     ranks = Ranks(0, 1, store, Watch(store, 0, 1, patience=PATIENCE))
-    count = _few(case) * case.batch
+    count = case.few * case.batch
     short = Lesson(data.name, Split(data.train.x[:count], data.train.y[:count]))
     fitted = pipeline.fit(
         MonoForward(case.net(seed)), short, case.recipe(2), ranks=ranks, generator=torch.Generator(),
         partition=Partition((len(case.sizes),)),
     )  # fmt: skip
     first, second = _yields(fitted)
-    return (second - first) / _few(case)
+    return (second - first) / case.few
 
 
 def _together(case: Case, seed: int, data: Lesson, ranks: Ranks, partition: Partition) -> float:
@@ -219,19 +237,6 @@ def _seconds(step: Callable[[], None], count: int, *, apart: bool = False) -> fl
     if apart:
         dist.barrier()
     return (time.perf_counter() - began) / count
-
-
-def _wholes(case: Case, seed: int, x: Tensor, y: Tensor) -> dict[str, Whole]:
-    """Give BP in one process, and beside it BP compiled where this machine can compile."""
-    found = {"bp_1": Whole(case.net(seed))}
-    if not case.compiled:
-        return found
-    try:
-        compiled = Whole(case.net(seed), compiled=True)
-        compiled.step(x, y)
-    except RuntimeError:  # no compiler
-        return found
-    return found | {"bp_1_compiled": compiled}
 
 
 def _wire(ranks: Ranks, activity: Tensor) -> float:

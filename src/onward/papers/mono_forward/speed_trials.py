@@ -69,7 +69,8 @@ def measure_steps(
 
     The history holds the seconds a step of each turn, as `mf` and `bp_fused`, and as `adam` of the optimiser alone; the metrics `steps` of
     a turn, bytes `copied_a_second` where memory alone is at work, and for `Backprop` and `MonoForward` the multiply-adds of a step, the
-    bytes that it moves and the most that are alive in it, as `Backprop_products`, `Backprop_moved` and `Backprop_peak`.
+    bytes that it moves and the most that are alive in it, as `Backprop_products`, `Backprop_moved` and `Backprop_peak`; with blocks in
+    parallel also `slowest_part`, the seconds of the blocks of the slower thread, each timed alone.
 
     Args:
         seeds: of weights and inputs.
@@ -157,11 +158,12 @@ def _steps(
         "mf": _stepped(MonoForward(make()), recipe, x, y),
         "mf_compiled": _stepped(compiled, recipe, x, y),
     }
+    metrics: dict[str, float | int] = {}
     if parallel:
-        ways["mf_parallel"] = _parallel(MonoForward(make()), recipe, x, y)
+        ways["mf_parallel"], metrics["slowest_part"] = _parallel(MonoForward(make()), recipe, x, y)
     ways["adam"] = _updates(make())
     count, history = _in_turns(ways, turns, progress)
-    metrics: dict[str, float | int] = {"steps": count, "copied_a_second": copied_per_second(x.device)}
+    metrics |= {"steps": count, "copied_a_second": copied_per_second(x.device)}
     plain = make()
     for rule in (Backprop, MonoForward):
         cost = step_cost(rule(plain), recipe, plain.shapes[0], batch, plain.outputs)
@@ -234,11 +236,15 @@ def _stepped(learner: AbstractLearner, recipe: Recipe, x: Tensor, y: Tensor) -> 
     return steps
 
 
-def _parallel(learner: MonoForward, recipe: Recipe, x: Tensor, y: Tensor) -> Steps:
-    """An epoch of so many views of one batch: filling and emptying the line of threads counts, laying out the data does not."""
+def _parallel(learner: MonoForward, recipe: Recipe, x: Tensor, y: Tensor) -> tuple[Steps, float]:
+    """An epoch of so many views of one batch: filling and emptying the line of threads counts, laying out the data does not.
+
+    Beside it, the seconds of the slower part, whose blocks are timed with the other core idle.
+    """
     before = torch.get_num_threads()
     torch.set_num_threads(1)
-    partition = balanced(measured(learner, recipe, x, y), 2)
+    times = measured(learner, recipe, x, y)
+    partition = balanced(times, 2)
     torch.set_num_threads(before)
     running: dict[int, Iterator[object]] = {}
 
@@ -253,7 +259,7 @@ def _parallel(learner: MonoForward, recipe: Recipe, x: Tensor, y: Tensor) -> Ste
             running[count] = epochs(count)
         next(running[count])
 
-    return steps
+    return steps, max(partition.times(times))
 
 
 def _updates(net: LayeredNet) -> Steps:
