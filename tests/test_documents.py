@@ -36,6 +36,12 @@ def test_the_example_of_meshes_pruned_each_in_its_own_way_counts_their_edges(tmp
     assert said.split() == ["4980", *str([1044] * 10).split()]
 
 
+def test_the_example_of_blocks_in_threads_runs(tmp_path: Path) -> None:
+    said = run(example("docs/pipeline.md", "## In threads"), tmp_path).splitlines()
+    assert [line.split()[0] for line in said] == ["1", "2", "3"]
+    assert float(said[-1].split()[2]) > 0.85
+
+
 def test_the_example_of_keeping_runs(tmp_path: Path) -> None:
     run(example("docs/exports.md", "# Keeping it"), tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {"learner.onward", "net.onward", "weights.onward"}

@@ -8,8 +8,11 @@ import torch
 
 from onward import graphs
 from onward.experiments.result import Result
+from onward.papers.mesh_neural_networks import changing_cells as cells
 from onward.papers.mesh_neural_networks import changing_graphs as report
-from onward.papers.mesh_neural_networks.changing_trials import (
+from onward.papers.mesh_neural_networks import changing_verdicts as verdicts
+from onward.papers.mesh_neural_networks.changing_trials import shrunk
+from onward.papers.mesh_neural_networks.changing_ways import (
     Job,
     as_it_is,
     count,
@@ -17,7 +20,6 @@ from onward.papers.mesh_neural_networks.changing_trials import (
     pruned_before,
     pruned_by_magnitude,
     pruned_by_neurons,
-    shrunk,
 )
 from onward.reports.artefact import Picture, Table, Text
 from onward.training import datasets
@@ -49,7 +51,7 @@ def test_edges_come_to_the_number_that_is_due(way, part: float) -> None:
 def test_neurons_vanish_whole_until_few_enough_edges_are_left(part: float, hasty: bool, monkeypatch) -> None:
     """Whether the penalty has the time to take them or has not, and the rest is forced."""
     if hasty:
-        monkeypatch.setattr("onward.papers.mesh_neural_networks.changing_trials.PRESS", 1.0)
+        monkeypatch.setattr("onward.papers.mesh_neural_networks.changing_ways.PRESS", 1.0)
     net = pruned_by_neurons(job(part))
     assert net is not None
     assert net.topology == graphs.mesh(4, net.topology.hidden, 3)
@@ -112,38 +114,38 @@ def test_parts_that_cannot_be_had_are_left_out() -> None:
 
 
 def result(problem: str, way: str, seed: int, metrics: dict, history: dict | None = None) -> Result:
-    one = report.EXPERIMENTS[problem, way]
+    one = cells.EXPERIMENTS[problem, way]
     return Result(one.name, seed, [seed], one.digest, {}, metrics, history or {}, 1.0, {}, "")
 
 
 def made_up(**lost: dict[float, float]) -> dict[str, list[Result]]:
     """Results of ten seeds in which ways lose so much against 0.9 at each part; a part that is not named cannot be had."""
-    found: dict[str, list[Result]] = {one.name: [] for one in report.EXPERIMENTS.values()}
+    found: dict[str, list[Result]] = {one.name: [] for one in cells.EXPERIMENTS.values()}
     history = {"source": [0, 0, 1, 3], "target": [3, 4, 3, 5], "weight": [1.0, -1.0, 0.5, 2.0], "neurons": [3, 1, 2]}
-    for problem in report.PROBLEMS:
-        for way in (report.DENSE, *report.WAYS):
-            parts = {1.0: 0.0} if way == report.DENSE else lost.get(way.replace("-", "_"), dict.fromkeys(report.PARTS, 0.0))
+    for problem in cells.PROBLEMS:
+        for way in (cells.DENSE, *cells.WAYS):
+            parts = {1.0: 0.0} if way == cells.DENSE else lost.get(way.replace("-", "_"), dict.fromkeys(cells.PARTS, 0.0))
             for k in range(10):
                 metrics = {}
                 for part, less in parts.items():
                     at = {
-                        "test_accuracy": 0.9 - less + 0.0008 * (k % 2) * (way != report.DENSE),
+                        "test_accuracy": 0.9 - less + 0.0008 * (k % 2) * (way != cells.DENSE),
                         "edges": 9,
                         "live": 7,
                         "hidden": 1,
                     }
                     metrics |= {f"{name}_at_{round(100 * part)}": value for name, value in at.items()}
-                found[report.EXPERIMENTS[problem, way].name].append(result(problem, way, 100 + k, metrics, history))
+                found[cells.EXPERIMENTS[problem, way].name].append(result(problem, way, 100 + k, metrics, history))
     return found
 
 
 def by_key(found: dict[str, list[Result]]) -> dict[tuple[str, str], list[Result]]:
-    return {key: found[one.name] for key, one in report.EXPERIMENTS.items()}
+    return {key: found[one.name] for key, one in cells.EXPERIMENTS.items()}
 
 
 def test_verdicts_follow_the_intervals() -> None:
     random = {0.5: 0.0, 0.3: 0.0, 0.2: 0.02, 0.1: 0.1, 0.05: 0.3}
-    (said,) = report.verdict(
+    (said,) = verdicts.verdict(
         by_key(made_up(random=random, magnitude={0.5: 0.05, 0.3: 0.0, 0.2: 0.0, 0.1: 0.0, 0.05: 0.0}, neurons={0.5: 0.0})),
         "moons",
     )
@@ -167,8 +169,8 @@ def test_verdicts_follow_the_intervals() -> None:
 )
 def test_the_smallest_part_is_the_last_that_loses_a_point_at_most(lost: dict, by_mean: float, surely: float) -> None:
     found = by_key(made_up(magnitude=lost))
-    assert report.smallest(found, "digits", "magnitude", sure=False) == by_mean
-    assert report.smallest(found, "digits", "magnitude", sure=True) == surely
+    assert verdicts.smallest(found, "digits", "magnitude", sure=False) == by_mean
+    assert verdicts.smallest(found, "digits", "magnitude", sure=True) == surely
 
 
 def test_the_report_shows_what_there_is() -> None:

@@ -15,6 +15,8 @@ from onward.learners.backprop import Backprop
 from onward.nets.builders import mlp
 from onward.papers.mono_forward import (
     accuracy,
+    accuracy_cells,
+    accuracy_verdicts,
     causes,
     cells,
     convergence,
@@ -28,7 +30,7 @@ from onward.reports.artefact import Table, Text
 from onward.training.data import Dataset, Split
 
 RESULTS = Path(__file__).parents[2] / "results"
-TUNED = {**{key: (accuracy.CHOSEN, one) for key, one in accuracy.TUNING.items()},
+TUNED = {**{key: (accuracy_cells.CHOSEN, one) for key, one in accuracy_cells.TUNING.items()},
          **{key: (causes.CHOSEN, one) for key, one in causes.TUNING.items()}}  # fmt: skip
 
 
@@ -42,8 +44,8 @@ def test_the_rate_of_a_cell_is_the_one_that_its_short_runs_chose(key: tuple[str,
 
 
 def test_all_rules_of_a_problem_are_tuned_and_trained_alike() -> None:
-    for name in accuracy.PROBLEMS:
-        specs = [one.spec["trial"] for (of, _), one in accuracy.TUNING.items() if of == name]
+    for name in accuracy_cells.PROBLEMS:
+        specs = [one.spec["trial"] for (of, _), one in accuracy_cells.TUNING.items() if of == name]
         for spec in specs:
             assert {key: spec[key] for key in ("data", "net", "recipes")} == {
                 key: specs[0][key] for key in ("data", "net", "recipes")
@@ -62,9 +64,9 @@ def test_what_was_printed_stands_at_its_net_and_data() -> None:
     """The paper's text swaps the captions of its two tables; a perceptron cannot have 77.8 % on CIFAR-10."""
     assert printed.CNN["bp"]["cifar-10"] == 77.80
     assert printed.MLP["mf"]["cifar-10"] == 56.99
-    assert accuracy._printed("cnn-cifar-10", "mf") == 82.39
-    assert accuracy._printed("cifar-100", "bp") == 27.64
-    assert accuracy._printed("mnist", "fa") is None
+    assert accuracy_cells.printed_for("cnn-cifar-10", "mf") == 82.39
+    assert accuracy_cells.printed_for("cifar-100", "bp") == 27.64
+    assert accuracy_cells.printed_for("mnist", "fa") is None
 
 
 def results(metric: str, values: list[float], **more: float) -> list[Result]:
@@ -86,13 +88,13 @@ def results(metric: str, values: list[float], **more: float) -> list[Result]:
     ],
 )
 def test_a_cell_is_judged_by_its_interval(values: list[float], printed_value: float, said: str) -> None:
-    assert accuracy.reached(mean(values), printed_value) == said
+    assert accuracy_verdicts.reached(mean(values), printed_value) == said
 
 
 def test_validation_chooses_between_the_two_readings_not_the_test_part() -> None:
     more = {"validation_accuracy_last": 0.99, "validation_accuracy_total": 0.5, "test_accuracy_total": 0.999}
     ours = results("test_accuracy_last", [0.97, 0.9701, 0.9699], **more)
-    assert "97.00" in accuracy._verdicts({("mnist", "mf"): ours}).words
+    assert "97.00" in accuracy_verdicts.verdicts({("mnist", "mf"): ours}).words
 
 
 def test_longer_training_is_taken_where_validation_likes_it() -> None:
@@ -102,7 +104,7 @@ def test_longer_training_is_taken_where_validation_likes_it() -> None:
     long = results("test_accuracy_last", [0.80, 0.81, 0.82], **{**base, "validation_accuracy": 0.95, "epochs": 60})
     long = [replace(one, metrics={**one.metrics, "test_accuracy_total": one.metrics["test_accuracy_last"]}) for one in long]
     bp = results("test_accuracy", [0.85, 0.861, 0.87], **base)
-    (sentence,) = accuracy.readings(
+    (sentence,) = accuracy_verdicts.readings(
         {("mnist", "mf"): short, ("mnist", "bp"): bp}, {("mnist", "mf"): long, ("mnist", "bp"): bp}
     )
     assert "+4.97" in sentence
@@ -110,7 +112,7 @@ def test_longer_training_is_taken_where_validation_likes_it() -> None:
     assert sentence.count("-5.03") == 2
     assert "by its last block" in sentence
     assert "points) by the sum of blocks; with passes that validation chose" in sentence
-    only_short = accuracy.readings({("mnist", "mf"): short, ("mnist", "bp"): bp}, {})
+    only_short = accuracy_verdicts.readings({("mnist", "mf"): short, ("mnist", "bp"): bp}, {})
     assert "3 times the passes: not run" in only_short[0]
 
 
@@ -231,10 +233,10 @@ def test_the_report_on_the_cost_shows_all_classes_for_one_example_and_for_a_batc
 def test_curves_of_five_problems_are_drawn_in_two_rows() -> None:
     found = {
         key: [
-            replace(one, history={"validation_accuracy": [0.5] * accuracy.PROBLEMS[key[0]].epochs})
+            replace(one, history={"validation_accuracy": [0.5] * accuracy_cells.PROBLEMS[key[0]].epochs})
             for one in results("", [0.0])
         ]
-        for key in accuracy.CELLS
+        for key in accuracy_cells.CELLS
     }
     axes = accuracy._figure(found).axes  # pyright: ignore[reportPrivateUsage]
     assert [bool(axis.axison) for axis in axes] == [True] * 5 + [False]

@@ -2,147 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import partial
+from collections.abc import Sequence
 
-import numpy as np
-import torch
-
-from onward import graphs
-from onward.datasets.small import breast_cancer, digits
-from onward.experiments.result import Result
-from onward.experiments.spec import Experiment
-from onward.experiments.statistics import Mean, mean, paired, values, wider
-from onward.nets.changing import changed
-from onward.nets.mesh import MeshNet
-from onward.nets.pruning import dead, prunable
-from onward.papers.mesh_neural_networks.changing_trials import (
-    BEGIN,
-    END,
-    EVERY,
-    EXCHANGED,
-    Way,
-    as_it_is,
-    percent,
-    pruned_and_regrown,
-    pruned_before,
-    pruned_by_magnitude,
-    pruned_by_neurons,
-    shrunk,
+from onward.experiments.statistics import mean, values
+from onward.nets.pruning import prunable
+from onward.papers.mesh_neural_networks.changing_cells import (
+    BATCH,
+    DENSE,
+    EXPERIMENTS,
+    PARTS,
+    PROBLEMS,
+    RATES,
+    START,
+    TICKS,
+    WAYS,
+    WORDS,
 )
-from onward.reports import figures
+from onward.papers.mesh_neural_networks.changing_figures import SHOWN, draw_accuracies, draw_graphs
+from onward.papers.mesh_neural_networks.changing_trials import percent
+from onward.papers.mesh_neural_networks.changing_verdicts import Found, at, smallest, verdict
+from onward.papers.mesh_neural_networks.changing_ways import BEGIN, END, EVERY, EXCHANGED
+from onward.papers.mesh_neural_networks.words import listed
 from onward.reports.artefact import Artefact, Element, Picture, Results, Table, Text
-from onward.reports.canvas import Figure, figure_of, grid_of_axes
-from onward.reports.drawings import draw_graph
-from onward.topology import Topology
-from onward.training import datasets
-from onward.training.data import Dataset
-
-PARTS = (0.5, 0.3, 0.2, 0.1, 0.05)
-RATES = (0.01, 0.03)
-TICKS = 3
-BATCH = 32
-SEEDS = 10
-POINT = 0.01  # of accuracy: what may be lost
-SHOWN = 100  # the seed whose graphs are drawn
-START = 2.0  # times as many edges as are to be left, of the mesh pruned at random that group lasso starts from
-
-
-@dataclass(frozen=True)
-class Problem:
-    """A problem and the mesh for it.
-
-    Attributes:
-        title: what people call it.
-        data: makes the data of a seed.
-        shape: features, hidden neurons, outputs.
-        epochs: passes over the training data.
-    """
-
-    title: str
-    data: Callable[[int], Dataset]
-    shape: tuple[int, int, int]
-    epochs: int
-
-    @property
-    def dense(self) -> Topology:
-        """The full mesh."""
-        return graphs.mesh(*self.shape)
-
-
-PROBLEMS = {
-    "moons": Problem("moons", datasets.moons, (2, 30, 2), 100),
-    "breast-cancer": Problem("Breast Cancer Wisconsin", breast_cancer, (30, 20, 2), 100),
-    "spirals": Problem("spirals", datasets.spirals, (2, 30, 2), 200),
-    "digits": Problem("digits", digits, (64, 30, 10), 60),
-}
-DENSE, RANDOM = "dense", "random"
-WAYS: dict[str, Way] = {
-    RANDOM: pruned_before,
-    "magnitude": pruned_by_magnitude,
-    "neurons": pruned_by_neurons,
-    "neurons-of-pruned": partial(pruned_by_neurons, start=START),
-    "regrown": pruned_and_regrown,
-}
-WORDS = {
-    RANDOM: "random, before training",
-    "magnitude": "by magnitude, online",
-    "neurons": "group lasso from all edges",
-    "neurons-of-pruned": "group lasso from a pruned mesh",
-    "regrown": "prune and regrow by gradient",
-}
-ONLINE = tuple(way for way in WAYS if way != RANDOM)
-
-
-def experiment(problem: str, way: str) -> Experiment:
-    """One way on one problem, for all parts of the edges."""
-    its = PROBLEMS[problem]
-    trial = partial(
-        shrunk,
-        data=its.data,
-        dense=its.dense,
-        ticks=TICKS,
-        way=as_it_is if way == DENSE else WAYS[way],
-        parts=(1.0,) if way == DENSE else PARTS,
-        rates=RATES,
-        epochs=its.epochs,
-        batch=BATCH,
-    )
-    return Experiment(f"mnn/changing-graphs/{problem}/{way}", trial, seeds=SEEDS, together=1)
-
-
-EXPERIMENTS = {(problem, way): experiment(problem, way) for problem in PROBLEMS for way in (DENSE, *WAYS)}
-
-Found = Mapping[tuple[str, str], Sequence[Result]]
-
-
-def at(results: Sequence[Result], metric: str, part: float) -> list[Result]:
-    """Give the results that came to a part of the edges, with what was measured there under the plain name of the metric."""
-    key = f"{metric}_at_{percent(part)}"
-    return [replace(result, metrics={metric: result.metrics[key]}) for result in results if key in result.metrics]
-
-
-def change(found: Found, problem: str, way: str, part: float, over: str = DENSE) -> Mean:
-    """Give how much better a way is than another (or than all edges) at a part of the edges, paired by seed."""
-    theirs = at(found[problem, over], "test_accuracy", 1.0 if over == DENSE else part)
-    return paired(at(found[problem, way], "test_accuracy", part), theirs, "test_accuracy")
-
-
-def smallest(found: Found, problem: str, way: str, *, sure: bool) -> float | None:
-    """Give the smallest part of the edges down to which a way loses one point of accuracy at most; None where no part does.
-
-    By the means or, to be sure, by the lower ends of the intervals, widened for the number of parts.
-    """
-    least = None
-    for part in PARTS:
-        lost = change(found, problem, way, part)
-        if not lost.n or (sure and lost.n < 2):
-            break
-        if lost.value - (wider(lost, len(PARTS)).half if sure else 0.0) < -POINT:
-            break
-        least = part
-    return least
 
 
 def render(results: Results) -> list[Element]:
@@ -154,7 +35,10 @@ def render(results: Results) -> list[Element]:
     if not complete:
         return elements
     elements += [
-        Picture("Test accuracy against the part of the edges that is left, mean and 95 % band.", _curves(found, complete)),
+        Picture(
+            "Test accuracy against the part of the edges that is left, mean and 95 % band.",
+            draw_accuracies(found, complete),
+        ),
         Text("## The smallest part that will do"),
         _smallest(found, complete),
         Text("## Online against random before training"),
@@ -163,7 +47,7 @@ def render(results: Results) -> list[Element]:
         _left(found, complete),
         Picture(
             f"What can matter of the graphs with fewest edges, seed {SHOWN}: positive weights blue, negative ones red, strong ones thick.",
-            _graphs(found, complete),
+            draw_graphs(found, complete),
         ),
     ]
     return elements
@@ -176,9 +60,9 @@ def _protocol(found: Found) -> str:
     )
     seeds = max(len(results) for results in found.values())
     return (
-        f"A full ReLU mesh with {TICKS} ticks, trained forward-only, made smaller to {_listed([f'{percent(part)} %' for part in PARTS])} of "
+        f"A full ReLU mesh with {TICKS} ticks, trained forward-only, made smaller to {listed([f'{percent(part)} %' for part in PARTS])} of "
         f"its edges; {seeds} seeds. {shapes}. Biases are not counted and not pruned. Adam with cosine decay, batches of {BATCH}; validation "
-        f"loss chooses between the rates {_listed([str(rate) for rate in RATES])} for every seed, way and part anew, and the weights are those of the last epoch. "
+        f"loss chooses between the rates {listed([str(rate) for rate in RATES])} for every seed, way and part anew, and the weights are those of the last epoch. "
         f"*Random*: every block keeps a random part, the first draw in which inputs reach every output (section 4.2), and is trained. *By magnitude*: "
         f"from all edges, the smallest go after each epoch between {BEGIN:.0%} and {END:.0%} of training (cubic schedule). *Group lasso*: proximal steps "
         f"on all edges of a hidden neuron together, from all edges or from a mesh pruned at random to {START:g} times as many as are due, whole neurons "
@@ -222,37 +106,6 @@ def _smallest(found: Found, problems: Sequence[str]) -> Table:
     )
 
 
-def verdict(found: Found, problem: str) -> list[str]:
-    """Judge the ways during training against random pruning before it, by intervals widened for all comparisons on a problem."""
-    comparisons = len(ONLINE) * len(PARTS)
-    sentences = []
-    for way in ONLINE:
-        better, worse, level, cannot = [], [], [], []
-        for part in PARTS:
-            against = change(found, problem, way, part, RANDOM)
-            half = wider(against, comparisons).half
-            if against.n < 2:
-                cannot.append(f"{percent(part)} %")
-            elif against.value - half > 0:
-                better.append(f"{percent(part)} % ({against.value:+.3f} ± {half:.3f})")
-            elif against.value + half < 0:
-                worse.append(f"{percent(part)} % ({against.value:+.3f} ± {half:.3f})")
-            else:
-                level.append(f"{percent(part)} %")
-        told = [
-            f"{words} {_listed(group)}"
-            for words, group in (
-                ("**better** at", better),
-                ("**worse** at", worse),
-                ("not told apart at", level),
-                ("without a comparison at", cannot),
-            )
-            if group
-        ]
-        sentences.append(f"{PROBLEMS[problem].title}, {WORDS[way]} against random: {'; '.join(told)}.")
-    return [f"Intervals are widened for {comparisons} comparisons. " + " ".join(sentences)]
-
-
 def _left(found: Found, problems: Sequence[str]) -> Table:
     rows = []
     for way, words in WORDS.items():
@@ -274,61 +127,8 @@ def _left(found: Found, problems: Sequence[str]) -> Table:
     )
 
 
-def _curves(found: Found, problems: Sequence[str]) -> Figure:
-    rows = grid_of_axes((len(problems) + 1) // 2, min(len(problems), 2), (5.2, 3.6))
-    axes = [axis for row in rows for axis in row]
-    for axis, problem in zip(axes, problems, strict=False):
-        series = {}
-        for way, words in WORDS.items():
-            points = {1.0: at(found[problem, DENSE], "test_accuracy", 1.0)}
-            points |= {part: at(found[problem, way], "test_accuracy", part) for part in PARTS}
-            seeds = set.intersection(*({one.seed for one in its} for its in points.values() if its))
-            there = {part: {one.seed: one.metrics["test_accuracy"] for one in its} for part, its in points.items() if its}
-            lines = [[there[part][seed] for part in there] for seed in sorted(seeds)]
-            if lines:
-                series[words] = ([percent(part) for part in there], lines)
-        figures.draw_curves(series, x="edges left, %", y="test accuracy", axes=axis)
-        axis.set_xscale("log")
-        axis.set_xticks([100, *(percent(part) for part in PARTS)], [str(percent(part)) for part in (1.0, *PARTS)])
-        axis.minorticks_off()
-        axis.set_title(PROBLEMS[problem].title, fontsize=10)
-    for axis in axes[len(problems) :]:
-        axis.set_axis_off()
-    return figure_of(axes[0])
-
-
-def _graphs(found: Found, problems: Sequence[str]) -> Figure:
-    axes = grid_of_axes(len(problems), len(WAYS), (3.0, 2.6))
-    for row, problem in zip(axes, problems, strict=True):
-        for axis, (way, words) in zip(row, WORDS.items(), strict=True):
-            shown = next((result for result in found[problem, way] if result.seed == SHOWN), None)
-            if shown is None or "source" not in shown.history:
-                axis.set_axis_off()
-                continue
-            net = stored_mesh(shown)
-            draw_graph(net.topology, net.weight.detach(), axis)
-            legend = axis.get_legend()
-            if legend is not None:
-                legend.remove()
-            axis.set_title(f"{PROBLEMS[problem].title}, {words}: {prunable(net.topology).sum()} edges", fontsize=7)
-    return figure_of(axes[0][0])
-
-
-def stored_mesh(result: Result) -> MeshNet:
-    """Make the mesh that a result holds, without what cannot matter in it."""
-    of = result.history
-    inputs, hidden, outputs = of["neurons"]
-    topology = Topology(inputs, hidden, outputs, *(np.array(of[end]) for end in ("source", "target")), bias=True)
-    net = MeshNet(topology, TICKS, weight=torch.tensor(of["weight"]))
-    return changed(net, dead(net))
-
-
 def _part(part: float | None) -> str:
     return "none" if part is None else f"{percent(part)} %"
-
-
-def _listed(words: Sequence[str]) -> str:
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
 
 
 ARTEFACT = Artefact(

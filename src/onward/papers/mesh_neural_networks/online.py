@@ -101,7 +101,8 @@ def render(results: Results) -> list[Element]:
             f"from, and is judged once on the stretch after that. Nothing is reset between sequences. *As many bytes*: the longest window whose "
             f"bytes, counted between two ticks, are no more than those of the influence; it keeps what the neurons read and computes slopes again. "
             f"The long window covers two whole sequences of the longest, or 100 ticks of a series, and keeps more. *Budget*: nets of 4 to 6 hidden neurons that each keep themselves and feed one or two others, 1,000 sequences or 6,000 ticks, "
-            f"small enough for one core; larger nets were not tried (**reduced**)."
+            f"small enough for one core; larger nets were not tried (**reduced**). Size, first weights and length of the streams were settled in first looks at "
+            f"these tasks, in which all rules were seen; they are the same for all of them."
         ),
         _scores(found),
         _bytes(found),

@@ -21,3 +21,8 @@ def signed(difference: Mean) -> str:
     return (
         f"{difference.value:+.4f} ± {difference.half:.4f}" if difference.n > 1 else f"{difference.value:+.4f} (one trial)"
     )
+
+
+def listed(words: Sequence[str]) -> str:
+    """Write words as a list in a sentence."""
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"

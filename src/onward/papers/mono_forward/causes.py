@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 
 from onward.experiments.result import Result
 from onward.experiments.statistics import Mean, mean, paired, values, wider
-from onward.papers.mono_forward import accuracy, printed
+from onward.papers.mono_forward import accuracy, accuracy_cells, printed
 from onward.papers.mono_forward.cells import CIFAR_10, MNIST, cell, tuning
 from onward.papers.mono_forward.words import percent, points
 from onward.reports.artefact import Artefact, Element, Results, Table, Text
@@ -34,7 +34,7 @@ CHOSEN: dict[str, dict[str, int]] = {
 }
 TUNING = {(name, rule): tuning(problem, rule) for name, problem in PROBLEMS.items() for rule in ("ds", "joint")}
 CELLS = {
-    (name, rule): accuracy.CELLS.get((name, rule)) or cell(PROBLEMS[name], rule, rates[rule], seeds=SEEDS)
+    (name, rule): accuracy_cells.CELLS.get((name, rule)) or cell(PROBLEMS[name], rule, rates[rule], seeds=SEEDS)
     for name, rates in CHOSEN.items()
     for rule in LADDER
 }
@@ -50,7 +50,7 @@ def render(results: Results) -> list[Element]:
             if ours:
                 rate = PROBLEMS[name].rates[CHOSEN[name][rule]]
                 told = f"{rate:g}", f"{len(ours)}", percent(mean(values(ours, ACCURACY)))
-                rows.append([accuracy.TITLES[name], NAMES[rule], *told])
+                rows.append([accuracy_cells.TITLES[name], NAMES[rule], *told])
     return [
         Text(
             "Same nets, parts, passes and tuning as in the accuracy tables, so each rule has the rate that was best for it; every rule is read at its "
@@ -63,7 +63,11 @@ def render(results: Results) -> list[Element]:
             "What each step changes: paired difference in points, mean ± 95 %, over the seeds that both have.",
             ["data, net", "step", "points"],
             [
-                [accuracy.TITLES[name], f"{NAMES[one]} to {NAMES[other]}: {words}", points(step(found, name, one, other))]
+                [
+                    accuracy_cells.TITLES[name],
+                    f"{NAMES[one]} to {NAMES[other]}: {words}",
+                    points(step(found, name, one, other)),
+                ]
                 for name in PROBLEMS
                 for (one, other), words in (*STEPS.items(), (("bp", "mf"), "the whole way"))
                 if found.get((name, one)) and found.get((name, other))
@@ -93,7 +97,7 @@ def verdict(found: Mapping[tuple[str, str], Sequence[Result]]) -> list[str]:
         )
         unseen = max(change.half for change in steps.values())
         sentences.append(
-            f"*{accuracy.TITLES[name]}*: {told}; changes of up to {100 * unseen:.2f} points could have gone unseen."
+            f"*{accuracy_cells.TITLES[name]}*: {told}; changes of up to {100 * unseen:.2f} points could have gone unseen."
         )
     if sentences:
         sentences.append(

@@ -26,7 +26,7 @@ from onward.nets.builders import mlp
 from onward.nets.cost import counted
 from onward.nets.layered import LayeredNet
 from onward.nets.readouts import total
-from onward.papers.mono_forward import accuracy, forward_forward
+from onward.papers.mono_forward import accuracy_cells, forward_forward
 from onward.papers.mono_forward.words import percent
 from onward.reports.artefact import Artefact, Element, Picture, Results, Table, Text
 from onward.reports.canvas import Figure, figure_of, row_of_axes
@@ -163,9 +163,9 @@ EXPERIMENT = Experiment(
 TRAINED: dict[str, tuple[Experiment | None, str]] = {
     "ff": (forward_forward.CELLS.get("ff"), "test_accuracy"),
     "one-pass-ff": (forward_forward.SHORT[12], "test_accuracy"),
-    "bp": (accuracy.CELLS.get(("mnist", "bp")), "test_accuracy"),
-    "mf-total": (accuracy.CELLS.get(("mnist", "mf")), "test_accuracy_total"),
-    "mf-last": (accuracy.CELLS.get(("mnist", "mf")), "test_accuracy_last"),
+    "bp": (accuracy_cells.CELLS.get(("mnist", "bp")), "test_accuracy"),
+    "mf-total": (accuracy_cells.CELLS.get(("mnist", "mf")), "test_accuracy_total"),
+    "mf-last": (accuracy_cells.CELLS.get(("mnist", "mf")), "test_accuracy_last"),
 }
 
 
