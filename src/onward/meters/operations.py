@@ -112,8 +112,8 @@ class Stopwatch:
     def __init__(self, operations: Iterable[Operation], device: torch.device) -> None:
         """Time operations, what every call costs, and how fast bytes are copied, for what cannot be timed itself."""
         self.device = device
-        one = torch.ones(1, device=device)
-        self.call = best(lambda: one + one, device, SPENT)
+        number = torch.ones(1, device=device)
+        self.call = best(lambda: number + number, device, SPENT)
         self.a_byte = 1 / copied_per_second(device)
         every = dict.fromkeys(operations)
         self._known = {one: self.call for one in every if one.moved <= SMALL and not one.products}
