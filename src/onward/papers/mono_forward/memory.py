@@ -193,9 +193,11 @@ def _depths(result: Result, name: str, caption: str) -> Picture:
         axis.set_ylim(bottom=0)
         axis.set_xticks(DEPTHS)
         axis.set_title(f"batch {batch:,}", fontsize=9)
-        if axis is not axes[0] and (legend := axis.get_legend()):
+        if legend := axis.get_legend():
             legend.remove()
-    return Picture(caption, figure_of(axes[0]))
+    figure = figure_of(axes[0])
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=8, frameon=False)
+    return Picture(caption, figure)
 
 
 def ratios(result: Result, batch: int) -> tuple[float, float, float]:
