@@ -20,6 +20,8 @@ from onward.blocks import block_by_block, classes, early_exit, exit_curve, plugg
 from onward.datasets.pictures import hold_out
 from onward.kernels.damage import zeroed
 from onward.nets.damage import damage
+from onward import offload
+from onward.pipeline.threads import fit_in_threads
 x, y = torch.randn(6, 5), torch.tensor([0, 1, 0, 1, 0, 1])
 data = Dataset("d", Split(x, y), Split(x, y))
 net = mlp(5, (8, 8), 2)
@@ -37,6 +39,11 @@ READOUT = "list of all blocks' scores to scores of the same shape, as last, tota
 LAST_ONE = "list(fit({}, data, Recipe(torch.optim.SGD, 1, batch=5), generator=seeded))"
 
 MISTAKES = {
+    "offload.perceptron(MonoForward, 64, [0, 3], 10)": "widths must be at least 1, got [0, 3]",
+    "offload.perceptron(MonoForward, 64.5, [3], 10)": "features must be whole numbers",
+    "list(fit_in_threads(mf, data, recipe, generator=seeded, threads=1.5))": "takes 1 to 2 threads, got 1.5",
+    "list(fit_in_threads(mf, data, recipe, generator=seeded, partition=(1, 1)))": "a partition is given as Partition((2, 1)), blocks of "
+    "each rank in order, got (1, 1)",
     "mlp(5, 8, 2)": "widths must be a sequence of whole numbers, one for each hidden layer, as (128, 64), got 8",
     "mlp(5, '8', 2)": "widths must be a sequence of whole numbers, one for each hidden layer, as (128, 64), got '8'",
     "mlp(5, (8.5,), 2)": "widths must be whole numbers, one for each hidden layer, as (128, 64), got [8.5]",

@@ -56,14 +56,23 @@ class Launcher:
         *,
         kill: tuple[int, float] | None = None,
         by: int = signal.SIGKILL,
+        ask: tuple[int, ...] = (),
         deadline: float = 60,
         **arguments: Any,
     ) -> Outcome:
-        """Run a task; `kill` a rank so many seconds after it said that it has begun."""
+        """Run a task; `kill` a rank so many seconds after it said that it has begun, and `ask` others to end, as torchrun does."""
         folder.mkdir(exist_ok=True)
         for old in folder.glob("*.json"):
             old.unlink()
-        order = {"task": task, "ranks": ranks, "folder": str(folder), "kill": kill, "by": by, "deadline": deadline}
+        order = {
+            "task": task,
+            "ranks": ranks,
+            "folder": str(folder),
+            "kill": kill,
+            "by": by,
+            "ask": ask,
+            "deadline": deadline,
+        }
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         self.process.stdin.write(json.dumps({**order, "arguments": arguments}) + "\n")
@@ -121,6 +130,8 @@ def carry_out(order: dict[str, Any]) -> tuple[list[int], list[float]]:
         if kill is not None and when is None and (Path(order["folder"]) / f"{kill[0]}.begun").exists():
             time.sleep(kill[1])
             os.kill(children[kill[0]], order["by"])
+            for rank in order["ask"]:
+                os.kill(children[rank], signal.SIGTERM)
             when = time.monotonic()
         for rank, child in enumerate(children):
             if codes[rank] is not None:

@@ -151,6 +151,7 @@ def apart(
     store: bool = False,
     leave: int | None = None,
     slow: float = 0.0,
+    body: float = 0.0,
     run: dict[str, Any] | None = None,
     **options: bool,
 ) -> None:
@@ -160,22 +161,27 @@ def apart(
         taught = _slow(made, slow) if slow else []
         data = lesson(learner, **options) if ranks.first else None
         epochs: list[Epoch] = []
-        found = pipeline.fit(
-            made,
-            data,
-            RECIPES[recipe],
-            ranks=ranks,
-            generator=seeded(2) if ranks.first else None,
-            partition=None if sizes is None else Partition(tuple(sizes)),
-            folder=folder / "run" if store else None,
-            **(run or {}),
-        )
-        (folder / f"{ranks.rank}.begun").touch()
-        for epoch in found:
+        begun = [
+            pipeline.fit(
+                made,
+                data,
+                RECIPES[recipe],
+                ranks=ranks,
+                generator=seeded(2) if ranks.first else None,
+                partition=None if sizes is None else Partition(tuple(sizes)),
+                folder=folder / "run" if store else None,
+                **(run or {}),
+            )
+        ]
+        if not body:
+            (folder / f"{ranks.rank}.begun").touch()
+        for epoch in begun.pop():  # as a script's own loop, which alone holds the run
             epochs.append(epoch)
+            if body:
+                (folder / f"{ranks.rank}.begun").touch()
+                time.sleep(body)
             if epoch.number == leave:
                 break
-        del found
         here = {**told(epochs, made), "sent": ranks.sent, "taught": taught}
         if gather:
             pipeline.gather(made, ranks)
@@ -202,7 +208,8 @@ def _slow(learner: AbstractLearner, seconds: float) -> list[tuple[float, float]]
 def mistake(folder: Path, kind: str) -> None:
     """What a user may do wrong; the sentence is what it ends with."""
     with pipeline.joined(patience=12) as ranks:
-        learner, data, partition, recipe = LEARNERS["mlp"](), lesson("mlp"), None, RECIPES["adam"]
+        learner, data, recipe = LEARNERS["mlp"](), lesson("mlp"), RECIPES["adam"]
+        partition: Any = None
         options: dict[str, Any] = {}
         match kind:
             case "backprop":
@@ -226,11 +233,23 @@ def mistake(folder: Path, kind: str) -> None:
                 recipe, options = RECIPES["patience"], {"ahead": 1}
             case "data":
                 data = None
+            case "tuple":
+                partition = (3,)
+            case "sooner":
+                options = {"ahead": "1"}
+            case "half":
+                options = {"ahead": 0.5}
+            case "places":
+                options = {"places": 1.5}
+            case "steps":
+                options = {"every_steps": "5"}
         for epoch in pipeline.fit(learner, data, recipe, ranks=ranks, generator=seeded(2), partition=partition, **options):
             if kind == "raises" and ranks.rank == 1:
                 raise RuntimeError("my own mistake")
             if kind == "leaves" and ranks.rank == 1 and epoch.number == 1:
                 break
+        if kind == "scores":
+            learner.scores(data.train.x)
 
 
 def diverges(folder: Path, sizes: list[int]) -> None:

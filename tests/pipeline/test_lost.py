@@ -7,6 +7,12 @@ import pytest
 
 from tests.pipeline.launch import Launcher, Outcome
 
+OF_PYTORCH = (
+    "[rank1]:[W",
+    "Exception raised from",
+    "frame #",
+    "<omitting python frames>",
+)  # its own word of a store that is gone
 LONG = {"learner": "mlp", "recipe": "long", "slow": 0.02}
 
 
@@ -41,6 +47,18 @@ def test_a_rank_that_is_asked_to_end_says_so(launcher: Launcher, tmp_path: Path)
     outcome = launcher.run("apart", 2, tmp_path, kill=(1, 0.3), by=signal.SIGTERM, sizes=[2, 2], **LONG)
     assert outcome.codes == [1, 1]
     assert [outcome.said(rank) for rank in (0, 1)] == [f"rank {rank} stops: rank 1 was asked to end\n" for rank in (0, 1)]
+
+
+@pytest.mark.parametrize("ask", [(), (1,)])
+def test_a_rank_that_dies_while_another_is_in_the_body_of_its_loop_is_told_of_in_one_sentence(
+    launcher: Launcher, tmp_path: Path, ask: tuple[int, ...]
+) -> None:
+    outcome = launcher.run(
+        "apart", 2, tmp_path, kill=(0, 0.2), ask=ask, sizes=[2, 2], learner="mlp", recipe="adam", body=2.0
+    )
+    assert outcome.codes == [-signal.SIGKILL, 1]
+    said = [line for line in outcome.said(1).splitlines() if line and not line.startswith(OF_PYTORCH)]
+    assert said == ["rank 1 stops: rank 0 was lost, and with it the store in which the ranks see each other"]
 
 
 @pytest.mark.slow

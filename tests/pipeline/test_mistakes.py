@@ -13,6 +13,11 @@ EVERYWHERE = {
     "cover": "ValueError: the partition [1, 1] has 2 blocks, but the net has 4",
     "sizes": "ValueError: the partition [4] is for 1 ranks, but there are 2",
     "lbfgs": "ValueError: LBFGS steps all parameters together, but here they are on several ranks; take one such as Adam or SGD",
+    "tuple": "ValueError: a partition is given as Partition((2, 1)), blocks of each rank in order, got (3,)",
+    "sooner": "ValueError: ahead must be a whole number of at least 0, got '1'",
+    "half": "ValueError: ahead must be a whole number of at least 0, got 0.5",
+    "places": "ValueError: places must be a whole number of at least 1, got 1.5",
+    "steps": "ValueError: every_steps must be a whole number of at least 1, or None, got '5'",
     "ahead": "ValueError: patience, and a schedule that waits for a plateau, need every epoch at its end, but ahead is 1",
 }
 ON_ONE = {
@@ -60,3 +65,13 @@ def test_weights_that_overflow_end_the_run_on_all_ranks(launcher: Launcher, tmp_
     sentence = "is no longer finite in epoch 1; a smaller learning rate or scaled inputs may help"
     assert all(sentence in outcome.said(rank).splitlines()[-1] for rank in (0, 1))
     assert "TrainingFailed" in outcome.said(0)
+
+
+def test_a_learner_that_is_apart_is_gathered_before_it_predicts(launcher: Launcher, tmp_path: Path) -> None:
+    outcome = launcher.run("mistake", 2, tmp_path, kind="scores")
+    assert outcome.codes == [1, 1]
+    told = [outcome.said(rank).splitlines()[-1] for rank in (0, 1)]
+    assert any(
+        "of this net (counted from 0) are on other ranks" in one and "call pipeline.gather(learner, ranks)" in one
+        for one in told
+    )

@@ -46,7 +46,8 @@ Drop = Annotated[list[str] | None, typer.Option(metavar="COLUMN", help="Leave a 
 Missing = Annotated[str, typer.Option(metavar="impute|refuse", help="What becomes of missing values.")]
 Hidden = Annotated[int, typer.Option(help="Hidden neurons.", min=0)]
 Layers = Annotated[
-    str | None, typer.Option(metavar="64,64", help="Neurons of the blocks that rules teach; 64,64 if left out.")
+    str | None,
+    typer.Option(metavar="64,64", help="Neurons of the blocks that rules teach, also as 64*3; 64,64 if left out."),
 ]
 Force = Annotated[bool, typer.Option("--force", help="Replace files that are there.")]
 
@@ -210,42 +211,66 @@ def explain(
         typer.Argument(
             help="KIND:SIZES, as mesh:2-5-2, layered:784-100-10, cascade:2-7-1, recurrent:3-10-2, random:32-50-10@0.15 or lattice:784-100x100-10@0.1 "
             "(features, hidden, outputs; a bias is added), or a file with an adjacency matrix or graph "
-            "(.csv, .npy, .npz of SciPy, .graphml); or a layered net, mlp:784-1000-1000-10 or cnn:3x32x32-64-128-10."
+            "(.csv, .npy, .npz of SciPy, .graphml); or a layered net, mlp:784-1000-1000-10, mlp:784-3400*60-10 (60 of 3400) or cnn:3x32x32-64-128-10."
         ),
     ],
-    ticks: Annotated[int, typer.Option(help="Number of updates.")] = 3,
+    ticks: Annotated[int | None, typer.Option(help="Of a mesh: number of updates, 3 if left out.")] = None,
     batch: Annotated[int, typer.Option(help="Examples a step, for the costs.")] = 32,
     inputs: Annotated[str, typer.Option(help="Of a file: positions of the inputs, as 0,1,2 or 0-2.")] = "",
     outputs: Annotated[str, typer.Option(help="Of a file: positions of the outputs.")] = "",
     bias: Annotated[str, typer.Option(help="Of a file: position of the constant input.")] = "",
     no_bias: Annotated[bool, typer.Option("--no-bias", help="Of a kind: leave the bias out.")] = False,
     free: Annotated[bool, typer.Option("--free", help="Of a file: inputs are free neurons (equation 3).")] = False,
-    activation: Annotated[str, typer.Option(help="Of all neurons; it decides what can be active.")] = "relu",
-    seed: Annotated[int, typer.Option(help="Of a random kind.")] = 0,
+    activation: Annotated[
+        str | None, typer.Option(help="Of all neurons of a mesh, relu if left out; it decides what can be active.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Of a random kind, 0 if left out.")] = None,
     draw: Annotated[Path | None, typer.Option(help="Draw the graph into this file (.svg, .png, .pdf).")] = None,
-    optimiser: Annotated[str, typer.Option(help="Of a layered net: adam or sgd.")] = "adam",
-    products: Annotated[str, typer.Option(help="Of a layered net: float32 or bfloat16.")] = "float32",
+    optimiser: Annotated[str | None, typer.Option(help="Of a layered net: adam, also if left out, or sgd.")] = None,
+    products: Annotated[str | None, typer.Option(help="Of a layered net: float32, also if left out, or bfloat16.")] = None,
     budget: Annotated[str, typer.Option(help="Of a mesh: bytes that may be carried at a time, as 500MB or 2GB.")] = "",
-    threads: Annotated[int, typer.Option(help="Of a mesh: parts that are carried at the same time.")] = 1,
+    threads: Annotated[
+        int | None,
+        typer.Option(
+            help="Of a mesh: parts that are carried at the same time, 1 if left out; of a layered net: those of PyTorch."
+        ),
+    ] = None,
 ) -> None:
     """Say what a topology is and what each engine would cost; of a layered net, what a step takes by each rule."""
     from onward.cli import nets, topologies
 
     if topology.partition(":")[0] in nets.KINDS and not Path(topology).exists():
-        nets.explain(nets.parse(topology, bias=not no_bias), batch, optimiser, products, console)
+        of_meshes = {
+            "ticks": ticks, "inputs": inputs, "outputs": outputs, "bias": bias, "free": free, "activation": activation,
+            "seed": seed, "draw": draw, "budget": budget,
+        }  # fmt: skip
+        _refuse(of_meshes, f"is for meshes; {topology!r} is a layered net")
+        net = nets.parse(topology, bias=not no_bias)
+        nets.explain(net, batch, optimiser or "adam", products or "float32", console, threads)
         return
+    _refuse(
+        {"optimiser": optimiser, "products": products}, f"is for layered nets, as mlp:784-1000-10; {topology!r} is a mesh"
+    )
     if ":" in topology and not Path(topology).exists():
         for option, given in (("--inputs", inputs), ("--outputs", outputs), ("--bias", bias), ("--free", free)):
             if given:
                 raise ValueError(f"{option} is for files; {topology!r} says itself what its neurons are")
-        found = topologies.parse(topology, bias=not no_bias, seed=seed)
+        found = topologies.parse(topology, bias=not no_bias, seed=seed or 0)
     else:
         if no_bias:
             raise ValueError(
                 "--no-bias is for kinds like mesh:2-5-2; of a file, --bias names the constant input if it has one"
             )
         found = topologies.read(Path(topology), inputs, outputs, bias, clamped=not free)
-    topologies.explain(found, ticks, batch, activation, console, budget=topologies.size(budget), threads=threads)
+    topologies.explain(
+        found,
+        3 if ticks is None else ticks,
+        batch,
+        activation or "relu",
+        console,
+        budget=topologies.size(budget),
+        threads=1 if threads is None else threads,
+    )
     if draw is not None:
         topologies.draw(found, draw)
         console.print(f"Drawn: {draw}")
@@ -363,6 +388,13 @@ def _experiments(name: str) -> list[Experiment]:
         near = suggest(name, (*ARTEFACTS, "all", *every))
         raise ValueError(f"unknown artefact or experiment {name!r}, expected one of {known}, or an experiment's name{near}")
     return found
+
+
+def _refuse(given: Mapping[str, object], why: str) -> None:
+    """Refuse options that are given but say nothing of what they are given with."""
+    for option, value in given.items():
+        if value is not None and value != "" and value is not False:
+            raise ValueError(f"--{option} {why}")
 
 
 def _complain(sentence: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from onward.cli.widths import widths
 from onward.learners.by_name import RULES, Rule, rule
 from onward.models import rivals
 from onward.models.scores import CLASSES
@@ -35,10 +36,7 @@ def layers_of(text: str | None, rules: Sequence[str]) -> tuple[int, ...]:
         return LAYERS
     if not rules:
         raise ValueError(f"--layers is for nets that a --rule teaches, but none is asked for, got --layers {text}")
-    parts = text.split(",")
-    if not all(part.isascii() and part.isdigit() and 1 <= int(part) <= WIDEST for part in parts):
-        raise ValueError(f"--layers takes whole numbers from 1 to {WIDEST}, as 64,64, got {text!r}")
-    return tuple(int(part) for part in parts)
+    return widths("--layers", text, text.split(","), WIDEST, "64,64 or 64*3")
 
 
 def check(rules: Sequence[Rule], target: Target) -> None:

@@ -17,13 +17,21 @@ from torch.utils._pytree import tree_leaves
 
 
 class Living(TorchDispatchMode):
-    """Within a `with`, follows the storages of what operations give for as long as something holds them."""
+    """Within a `with`, follows the storages of what operations give for as long as something holds them.
+
+    Attributes:
+        known: storages that are not followed, by what tells them apart.
+        followed: those that are, and their bytes.
+        follows: whether what is made now is followed.
+    """
 
     def __init__(self, known: Iterable[Tensor] = ()) -> None:
         """Follow all but the storages of some tensors that are there already."""
         super().__init__()
         self.known: dict[int, StorageWeakRef] = {}
         self.followed: dict[int, tuple[StorageWeakRef, int]] = {}
+        self.follows = True
+        self._total = 0
         self.leave_out(known)
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -33,8 +41,10 @@ class Living(TorchDispatchMode):
                 for part in _parts(one):
                     # A weak reference keeps the address from being given to another storage.
                     reference, size = StorageWeakRef(part.untyped_storage()), part.untyped_storage().nbytes()
-                    if reference.cdata not in self.known:
-                        self.followed[reference.cdata] = (reference, size)
+                    key = reference.cdata
+                    if key in self.followed or (self.follows and key not in self.known):
+                        self._total += size - self.followed.get(key, (None, 0))[1]
+                        self.followed[key] = (reference, size)
         self.after()
         return given
 
@@ -46,12 +56,18 @@ class Living(TorchDispatchMode):
         for tensor in tensors:
             reference = StorageWeakRef(tensor.untyped_storage())
             self.known[reference.cdata] = reference
-            self.followed.pop(reference.cdata, None)
+            self._forget(reference.cdata)
 
     def bytes(self) -> int:
         """Give the size of what is followed and alive."""
-        self.followed = {key: one for key, one in self.followed.items() if not one[0].expired()}
-        return sum(size for _, size in self.followed.values())
+        expired = torch.UntypedStorage._expired  # type: ignore[attr-defined]  # of what only a weak reference is left
+        for key in [key for key in self.followed if expired(key)]:
+            self._forget(key)
+        return self._total
+
+    def _forget(self, key: int) -> None:
+        _, size = self.followed.pop(key, (None, 0))
+        self._total -= size
 
 
 def _parts(tensor: Tensor) -> tuple[Tensor, ...]:

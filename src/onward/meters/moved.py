@@ -7,7 +7,7 @@ The fused Adam of PyTorch declares gradients as changed, so they are counted as 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from torch import Tensor
@@ -32,18 +32,24 @@ class Moved(TorchDispatchMode):
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         made = func(*args, **(kwargs or {}))
-        schema = func._schema
-        if schema.name.startswith(ALLOCATING):
-            return made
-        given = [*zip(schema.arguments, args, strict=False)]
-        given += [(one, kwargs[one.name]) for one in schema.arguments if kwargs and one.name in kwargs]
-        changed = _tensors(value for one, value in given if _written(one))
-        looked = any(one.alias_info is not None for one in schema.returns)  # a view, or what was changed
-        written = changed + ([] if looked else _tensors([made]))
-        if written:
-            read = _tensors(value for one, value in given if not (_written(one) and _overwritten(schema, one)))
-            self.count += _bytes(read) + _bytes(written)
+        self.count += bytes_moved(func, args, kwargs or {}, made)
         return made
+
+
+def bytes_moved(func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], made: Any) -> int:
+    """Give the bytes that one operation reads and writes, from what it was given and what it made."""
+    schema = func._schema
+    if schema.name.startswith(ALLOCATING):
+        return 0
+    given = [*zip(schema.arguments, args, strict=False)]
+    given += [(one, kwargs[one.name]) for one in schema.arguments if one.name in kwargs]
+    changed = _tensors(value for one, value in given if _written(one))
+    looked = any(one.alias_info is not None for one in schema.returns)  # a view, or what was changed
+    written = changed + ([] if looked else _tensors([made]))
+    if not written:
+        return 0
+    read = _tensors(value for one, value in given if not (_written(one) and _overwritten(schema, one)))
+    return _bytes(read) + _bytes(written)
 
 
 def _written(argument: Any) -> bool:

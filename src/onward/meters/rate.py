@@ -19,7 +19,7 @@ COPIED = 2**26  # numbers of four bytes that are copied: more than any cache hol
 def products_per_second(rows: int, inputs: int, outputs: int, dtype: torch.dtype, device: torch.device) -> float:
     """Give the multiply-adds a second of `rows x inputs` times `inputs x outputs`."""
     x, w = (torch.ones(size, dtype=dtype, device=device) for size in ((rows, inputs), (outputs, inputs)))
-    return rows * inputs * outputs / _best(lambda: x @ w.T, device)
+    return rows * inputs * outputs / best(lambda: x @ w.T, device)
 
 
 def seconds_a_number(
@@ -29,23 +29,24 @@ def seconds_a_number(
     parameter = torch.nn.Parameter(torch.ones(min(numbers, LARGEST), device=device))
     steps = optimiser([parameter])
     parameter.grad = torch.ones_like(parameter)
-    return _best(steps.step, device) / parameter.numel()
+    return best(steps.step, device) / parameter.numel()
 
 
 def copied_per_second(device: torch.device) -> float:
     """Give the bytes a second that copying reads and writes, in sum, where no cache holds them."""
     source = torch.ones(COPIED, device=device)
     copy = torch.empty_like(source)
-    return 2 * 4 * COPIED / _best(lambda: copy.copy_(source), device)
+    return 2 * 4 * COPIED / best(lambda: copy.copy_(source), device)
 
 
-def _best(run: Callable[[], object], device: torch.device) -> float:
+def best(run: Callable[[], object], device: torch.device, budget: float = BUDGET) -> float:
+    """Give the seconds of the fastest of some runs, at the least two, after a first one that does not count."""
     run()
-    began, best, runs = time.perf_counter(), float("inf"), 0
-    while runs < 2 or time.perf_counter() - began < BUDGET:
+    began, fastest, runs = time.perf_counter(), float("inf"), 0
+    while runs < 2 or time.perf_counter() - began < budget:
         start = time.perf_counter()
         run()
         if device.type == "cuda":
             torch.cuda.synchronize(device)
-        best, runs = min(best, time.perf_counter() - start), runs + 1
-    return best
+        fastest, runs = min(fastest, time.perf_counter() - start), runs + 1
+    return fastest

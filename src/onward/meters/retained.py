@@ -45,7 +45,7 @@ def retained_bytes(
 
     learner.loss = replace(loss, evaluate=evaluate)
     try:
-        with living, _Asked(turn):
+        with living, Asked(turn):
             for credit in learner.credit(x, y, importance=importance):
                 living.leave_out([credit.loss, *credit.gradients.values()])
     finally:
@@ -57,10 +57,11 @@ def retained_bytes(
     return max(counted)
 
 
-class _Asked(TorchFunctionMode):
+class Asked(TorchFunctionMode):
     """Tells when autograd is asked for derivatives."""
 
     def __init__(self, tell: Callable[[], None]) -> None:
+        """Tell by calling something without arguments."""
         super().__init__()
         self.tell = tell
 

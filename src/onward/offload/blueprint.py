@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from numbers import Real
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from onward.learners.base import AbstractLearner
-from onward.nets import draw, projections
+from onward.nets import draw, given, projections
 from onward.nets.draw import Draw
 from onward.nets.layered import LayeredNet, generator_of, head_of
 from onward.nets.projections import Projection, Shape
@@ -142,9 +143,10 @@ def perceptron(
 ) -> Blueprint:
     """Plan the perceptron that `onward.mlp` makes, bitwise, with the rule that is to teach it.
 
-    The other arguments are those of `mlp`, but for the seed of the net, which that draws from its generator.
+    The other arguments and errors are those of `mlp`, but for the seed of the net, which that draws from its generator.
     """
-    shape = (features,) if isinstance(features, int) else tuple(features)
+    shape = given.several("features", [features] if isinstance(features, Real) else features, "axis", "(1, 28, 28)")
+    widths, outputs = given.several("widths", widths, "hidden layer", "(128, 64)"), given.outputs_of(outputs)
     sizes = (torch.Size(shape).numel(), *widths)
 
     def block(k: int) -> nn.Module:

@@ -14,7 +14,7 @@ from onward.learners.local import LocalRule
 from onward.pipeline import cut, holding
 from onward.pipeline.drive import Drive, Intervals
 from onward.pipeline.measuring import measured
-from onward.pipeline.partition import Partition, balanced, check_ranks, even
+from onward.pipeline.partition import Partition, balanced, check_partition, check_ranks, even
 from onward.pipeline.ranks import Ranks
 from onward.pipeline.stage import Stage
 from onward.pipeline.worker import Worker
@@ -41,6 +41,7 @@ def prepared(
     blocks = len(rule.net.blocks)
     check_ranks(blocks, ranks.size)
     check_recipe(recipe)
+    check_partition(partition)
     if partition is not None:
         partition.check(blocks, ranks.size)
     prefix = f"run/{ranks.runs}"

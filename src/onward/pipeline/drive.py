@@ -27,10 +27,10 @@ class Intervals:
     steps: int | None = None
 
     def __post_init__(self) -> None:
-        if not self.seconds >= 0:
-            raise ValueError(f"every_seconds must be at least 0, got {self.seconds}")
-        if self.steps is not None and self.steps < 1:
-            raise ValueError(f"every_steps must be at least 1, got {self.steps}")
+        if not isinstance(self.seconds, int | float) or not self.seconds >= 0:
+            raise ValueError(f"every_seconds must be a number of at least 0, got {self.seconds!r}")
+        if self.steps is not None and (type(self.steps) is not int or self.steps < 1):
+            raise ValueError(f"every_steps must be a whole number of at least 1, or None, got {self.steps!r}")
 
 
 @dataclass

@@ -6,7 +6,9 @@ A learner keeps its form: parts that live elsewhere stand on the `meta` device, 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -64,15 +66,25 @@ def held(rule: LocalRule, block: int) -> bool:
 
 
 def release(rule: LocalRule, blocks: Iterable[int]) -> None:
-    """Free the memory of blocks that live elsewhere."""
-    for block in blocks:
+    """Free the memory of blocks that live elsewhere; until they are loaded again, running one is refused by a sentence."""
+    gone = list(blocks)
+    for block in gone:
         for part in rule.parts(block).values():
             part.to("meta")
+            part.forward = partial(_refuse, gone)
+
+
+def _refuse(gone: Sequence[int], *_: Any, **__: Any) -> Tensor:
+    raise ValueError(
+        f"the block{'s' * (len(gone) > 1)} {', '.join(map(str, gone))} of this net (counted from 0) are on other ranks since they were "
+        "trained there; call pipeline.gather(learner, ranks) on all ranks first, which brings the whole learner to rank 0"
+    )
 
 
 def load(parts: Mapping[str, nn.Module], values: Mapping[str, Tensor]) -> None:
     """Put the numbers of a block into its parts, by their names in the learner."""
     for prefix, part in parts.items():
+        part.__dict__.pop("forward", None)  # of `release`
         begin = f"{prefix}."
         part.load_state_dict({name[len(begin) :]: value for name, value in values.items() if name.startswith(begin)})
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import torch
@@ -39,7 +40,7 @@ def relayed(rule: LocalRule, blocks: range, receive: Receive, send: Send | None)
                 elif block < blocks.stop:
                     part.forward = _shown(part.forward, send)
                 else:
-                    part.forward = _absent(part, part.forward)
+                    part.forward = _absent(part, partial(type(part).forward, part))
         yield
     finally:
         for part, before in changed:

@@ -63,6 +63,12 @@ class Partition:
             raise ValueError(f"the partition {list(self.sizes)} has {self.total} blocks, but the net has {blocks}")
 
 
+def check_partition(partition: object) -> None:
+    """Refuse, with a `ValueError`, what is given for a partition and is neither one nor None."""
+    if partition is not None and not isinstance(partition, Partition):
+        raise ValueError(f"a partition is given as Partition((2, 1)), blocks of each rank in order, got {partition!r}")
+
+
 def check_ranks(blocks: int, ranks: int) -> None:
     """Refuse more ranks than blocks: `ValueError`."""
     if not 1 <= ranks <= blocks:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Generator, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import torch
@@ -68,10 +68,10 @@ def fit(
         RankLost: another rank has ended before its work.
         FolderBusy, FileDamaged, WriteFailed: as for `training.checkpoint.run`.
     """
-    intervals = None if folder is None else Intervals(every_seconds, every_steps)
     for name, value, least in (("ahead", ahead, 0), ("places", places, 1)):
-        if value < least:
-            raise ValueError(f"{name} must be at least {least}, got {value}")
+        if type(value) is not int or value < least:
+            raise ValueError(f"{name} must be a whole number of at least {least}, got {value!r}")
+    intervals = Intervals(every_seconds, every_steps)  # refuses what does not suit, stored or not
     stack = ExitStack()
     with _telling(ranks), stack:
         where = None if folder is None else Path(folder)
@@ -82,7 +82,9 @@ def fit(
                 raise ValueError(f"{where} cannot be made a folder: {error.strerror}") from error
             stack.enter_context(lock.exclusive(where))
             atomic.sweep(where)
-        worker = prepared(learner, data, recipe, ranks, generator, partition, where, intervals, places)
+        worker = prepared(
+            learner, data, recipe, ranks, generator, partition, where, None if where is None else intervals, places
+        )
         if ahead and worker.stage.watches:
             raise ValueError(
                 f"patience, and a schedule that waits for a plateau, need every epoch at its end, but ahead is {ahead}"
@@ -99,10 +101,14 @@ def _epochs(worker: Worker, ahead: int, held: ExitStack) -> Generator[Epoch, Non
             if frame.kind is Kind.EPOCH:
                 while worker.epochs - yielded > ahead:
                     yielded += 1
+                    told = worker.epoch(yielded)
                     try:
-                        yield worker.epoch(yielded)
+                        yield told
                     except GeneratorExit:
-                        _leave(worker, worker.drive)
+                        with suppress(
+                            RankLost
+                        ):  # a generator that is left cannot raise; `joined` says it when the script ends
+                            _leave(worker, worker.drive)
                         raise
         while yielded < worker.epochs:
             yielded += 1

@@ -20,7 +20,7 @@ from onward.pipeline.agree import check_recipe
 from onward.pipeline.drive import Drive
 from onward.pipeline.frames import Frame, Kind
 from onward.pipeline.measuring import measured
-from onward.pipeline.partition import Partition, balanced
+from onward.pipeline.partition import Partition, balanced, check_partition
 from onward.pipeline.record import Record
 from onward.pipeline.stage import Stage
 from onward.training.data import Learnable
@@ -69,11 +69,12 @@ def fit_in_threads(
     rule = holding.local(learner)
     blocks = len(rule.net.blocks)
     check_recipe(recipe)
+    check_partition(partition)
     Training(learner, data, recipe, generator=generator)  # refuses what does not suit
     if partition is None:
-        if not 1 <= threads <= blocks:
+        if type(threads) is not int or not 1 <= threads <= blocks:
             raise ValueError(
-                f"every thread runs at least one block, so this net takes 1 to {blocks} threads, got {threads}"
+                f"every thread runs at least one block, so this net takes 1 to {blocks} threads, got {threads!r}"
             )
         first = slice(0, min(len(data.train), recipe.batch or len(data.train)))
         sample = data.train.x[first], data.train.y[first]

@@ -6,7 +6,7 @@ tensors, exactly; what an allocator keeps beside them is not in it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -14,8 +14,9 @@ from torch import Tensor
 from torch.utils._pytree import tree_leaves
 
 from onward.learners.base import AbstractLearner
+from onward.meters.activities import activities
 from onward.meters.held import Held, held
-from onward.meters.moved import Moved
+from onward.meters.operations import Known, Operation, Operations
 from onward.meters.over_time import Course, course
 from onward.meters.weightless import shadow, weightless
 from onward.nets.cost import Products
@@ -35,12 +36,16 @@ class StepCost:
         course: bytes alive after each operation, the batch with them.
         products: multiply-adds until the update of each parcel was made, in order; the last of them is the step.
         moved: bytes that its operations read and write, run one by one (`meters.moved`).
+        activities: the most bytes alive at once of what is made on the way forward (`meters.activities`), without the batch.
+        operations: how often each was run, without those of the optimiser (`meters.operations`).
     """
 
     held: Held
     course: Course
     products: tuple[int, ...]
     moved: int
+    activities: int
+    operations: Mapping[Operation, int]
 
     @property
     def peak(self) -> int:
@@ -57,6 +62,7 @@ def step_cost(
     *,
     first: bool = False,
     keep_gradients: bool = False,
+    known: Known | None = None,
 ) -> StepCost:
     """Count a step of a learner, which is left as it is; it may lie on `meta`.
 
@@ -68,6 +74,7 @@ def step_cost(
         outputs: of the net, for targets that are no classes.
         first: count the first step, in which the optimiser makes its state, instead of a later one.
         keep_gradients: hold the gradients of all parcels until the end of the step, as `.grad` does where nobody frees it.
+        known: operations that were met in other steps, which are the same objects in this one.
 
     Raises:
         ValueError: no gradient steps, such as Levenberg-Marquardt's.
@@ -85,20 +92,21 @@ def step_cost(
         if not first:
             steps.step(x, y, None)
         standing = [x, y, *own.parameters(), *own.buffers(), *_state(steps)]
-        counter = Products()
+        counter, operations = Products(), Operations(known)
         products: list[int] = []
 
         def step(mark: Mark) -> None:
             kept = []
             for credit in own.credit(x, y):
                 kept.append(list(credit.gradients.values()) if keep_gradients else [])
-                steps.apply(credit)
+                with operations.aside():
+                    steps.apply(credit)
                 mark()
                 products.append(counter.count)
 
-        with recipe.autocast(weights.device), counter, Moved() as moved:
+        with recipe.autocast(weights.device), counter, operations, activities(own, standing) as made:
             found = course(step, standing)
-        return StepCost(held(own, steps.optimiser), found, tuple(products), moved.count)
+        return StepCost(held(own, steps.optimiser), found, tuple(products), operations.moved, made.most, operations.found)
 
 
 def _state(steps: GradientSteps) -> list[Tensor]:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
 from functools import partial
 
 import torch
@@ -18,8 +19,8 @@ from onward.learners.backprop_by_block import BackpropByBlock
 from onward.learners.base import AbstractLearner
 from onward.learners.mono_forward import MonoForward
 from onward.meters.held import bytes_of
-from onward.meters.rate import products_per_second, seconds_a_number
-from onward.nets.cost import multiply_adds
+from onward.meters.operations import Known, Stopwatch
+from onward.meters.rate import seconds_a_number
 from onward.nets.layered import LayeredNet
 from onward.training.fit import Recipe
 from onward.training.step_cost import step_cost
@@ -63,15 +64,17 @@ class WayCost:
         title: of the way.
         parameters: bytes, projections included.
         optimiser: bytes of its state.
+        activities: the most bytes alive at once of what is made on the way forward.
         peak: bytes alive at once in a step, the batch included.
         products: multiply-adds.
-        seconds: estimated from how fast this machine multiplies matrices of the size of the largest block, and steps.
+        seconds: estimated from how long each operation of the step takes on this machine alone, and the optimiser.
         moved: bytes from and to a disk, which take time of their own.
     """
 
     title: str
     parameters: int
     optimiser: int
+    activities: int
     peak: int
     products: int
     seconds: float
@@ -88,7 +91,7 @@ def ways_to_learn(
         recipe: for its optimiser and the dtype of its products.
         batch: examples a step.
         streamed: blocks in memory at once when Mono-Forward streams them from and to a disk; a net of no more has no such way.
-        device: where the rates are measured; left out, that of the net, or the CPU if it lies on `meta`.
+        device: where operations are timed; left out, that of the net, or the CPU if it lies on `meta`.
 
     Raises:
         ValueError: a net without a head, a batch of no examples, or no gradient steps.
@@ -97,37 +100,33 @@ def ways_to_learn(
         raise ValueError(f"a batch needs at least 1 example, got {batch}")
     place = next(net.parameters()).device
     device = device or (torch.device("cpu") if place.type == "meta" else place)
-    pieces = -(-batch // PIECES)
-    rates = {rows: _rate(net, recipe, rows, device) for rows in {batch, pieces}}
-    numbers = sum(parameter.numel() for parameter in net.parameters())
-    each = seconds_a_number(recipe.optimiser, numbers, device)  # type: ignore[arg-type]
+    with place if place.type == "meta" else nullcontext():
+        learners = [rule(net) for rule in WAYS.values()]
+    known: Known = {}
+    costs = [step_cost(learner, recipe, net.shapes[0], batch, net.outputs, known=known) for learner in learners]
+    stopwatch = Stopwatch((one for cost in costs for one in cost.operations), device)
+    most = sum(parameter.numel() for parameter in learners[-1].parameters())
+    each = seconds_a_number(recipe.optimiser, most, device)  # type: ignore[arg-type]
     found = []
-    for way, rule in WAYS.items():
-        learner = rule(net)
-        cost = step_cost(learner, recipe, net.shapes[0], batch, net.outputs)
+    for title, learner, cost in zip(TITLES.values(), learners, costs, strict=True):
         numbers = sum(parameter.numel() for parameter in learner.parameters())
-        seconds = cost.products[-1] / rates[pieces if way == "bp-pieces" else batch] + numbers * each
+        seconds = stopwatch.seconds(cost.operations) + numbers * each
         held = cost.held
-        found.append(WayCost(TITLES[way], held.parameters, held.optimiser, cost.peak, cost.products[-1], seconds))
-    return [*found, _streamed(net, found[-1], streamed)] if streamed < len(net.blocks) else found
+        found.append(
+            WayCost(title, held.parameters, held.optimiser, cost.activities, cost.peak, cost.products[-1], seconds)
+        )
+    *_, last = learners
+    assert isinstance(last, MonoForward)  # noqa: S101
+    return [*found, _streamed(last, found[-1], streamed)] if streamed < len(net.blocks) else found
 
 
-def _streamed(net: LayeredNet, whole: WayCost, blocks: int) -> WayCost:
+def _streamed(learner: MonoForward, whole: WayCost, blocks: int) -> WayCost:
     """Mono-Forward with its blocks on disk: what it makes in a step, and the largest block and its state a few times."""
-    learner = MonoForward(net)
-    sizes = [
-        bytes_of(one for part in learner.parts(k).values() for one in part.parameters()) for k in range(len(net.blocks))
-    ]
+    every = range(len(learner.net.blocks))
+    sizes = [bytes_of(one for part in learner.parts(k).values() for one in part.parameters()) for k in every]
     each = max(sizes) * (1 + whole.optimiser / whole.parameters)
     kept = round(blocks * each)
     peak = whole.peak - whole.parameters - whole.optimiser + kept
     moved = 2 * (whole.parameters + whole.optimiser)
-    return WayCost(f"Mono-Forward, {blocks} blocks in memory, the others on disk", whole.parameters, whole.optimiser, peak, whole.products, whole.seconds, moved)  # fmt: skip
-
-
-def _rate(net: LayeredNet, recipe: Recipe, rows: int, device: torch.device) -> float:
-    """Measure a matrix product of as many multiply-adds an example as the largest block has."""
-    largest = max(multiply_adds(block, shape) for block, shape in zip(net.blocks, net.shapes, strict=False))
-    side = max(16, min(4096, round(math.sqrt(largest))))
-    dtype = recipe.products or next(net.parameters()).dtype
-    return products_per_second(min(rows, 4096), side, side, dtype, device)
+    title = f"Mono-Forward, {blocks} blocks in memory, the others on disk"
+    return replace(whole, title=title, peak=peak, moved=moved)

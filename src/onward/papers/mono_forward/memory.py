@@ -7,7 +7,7 @@ in MB of 10^6 bytes. The paper states neither the unit nor the batch of its slop
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -20,6 +20,7 @@ from onward.papers.mono_forward.memory_trials import (
     OPTIMISERS,
     against_depth,
     convolutional,
+    in_pieces,
     over_a_step,
     perceptron,
 )
@@ -34,9 +35,12 @@ PUBLISHED_BATCH = 50_000
 PUBLISHED = {"bp": 204.00, "mf": 16.16}
 BATCHES = (32, 128, 512, 1024, 2048, 4096, 8192, 16384, PUBLISHED_BATCH)
 CNN_BATCHES = (32, 128, 512)
-SHOWN = (128, 4096, PUBLISHED_BATCH)  # batches whose peaks are shown themselves
+SHOWN = {"mlp": (128, 4096, PUBLISHED_BATCH), "cnn": CNN_BATCHES}  # batches whose peaks are shown themselves
 COURSE_BATCH = 30_000  # of figures 1 and 2
-NAMES = TITLES | {"mf-pooled": "Mono-Forward, maps pooled for the projection"}
+NAMES = TITLES | {
+    "mf-pooled": "Mono-Forward, maps pooled for the projection",
+    "mf-pieces": f"Mono-Forward, batch in {PIECES} pieces",
+}
 
 
 @dataclass(frozen=True)
@@ -86,6 +90,22 @@ DEPTH = {
     name: Experiment(
         f"mf/memory/depth/{name}",
         partial(against_depth, net=case.net, depths=DEPTHS, batches=case.batches, ways=case.ways, recipes=OPTIMISERS),
+        seeds=1,
+        together=1,
+    )
+    for name, case in CASES.items()
+}
+PIECED = {
+    name: Experiment(
+        f"mf/memory/pieces/{name}",
+        partial(
+            against_depth,
+            net=case.net,
+            depths=DEPTHS,
+            batches=SHOWN[name],
+            ways={"mf-pieces": partial(in_pieces, pieces=PIECES)},
+            recipes={"adam": OPTIMISERS["adam"]},
+        ),
         seeds=1,
         together=1,
     )
@@ -150,33 +170,58 @@ def whole(result: Result, batch: int) -> str:
     return f"*Whole peaks*, batch {batch:,}, Adam: Mono-Forward takes less {'; '.join(told)}. Beyond {DEPTHS[-1]} layers lines are carried on."
 
 
-def _peaks(result: Result) -> Table:
+def _peaks(result: Result, pieced: Sequence[Result], name: str) -> Table:
+    found = result.history | {key: value for one in pieced for key, value in one.history.items()}
+    ways = [*CASES[name].ways, *(["mf-pieces"] if pieced else [])]
     rows = [
-        [NAMES[way], f"{batch:,}", *(_mb(peak) for peak in result.history[f"{way}_adam_{batch}_peaks"])]
-        for batch in SHOWN
-        for way in WAYS
+        [NAMES[way], f"{batch:,}", *(_mb(peak) for peak in found[f"{way}_adam_{batch}_peaks"])]
+        for batch in SHOWN[name]
+        for way in ways
     ]
-    caption = "Peaks themselves, MB, Adam, by the number of layers of 1000."
+    caption = f"Peaks themselves, MB, Adam, by the number of layers: {CASES[name].title}."
     return Table(caption, ["way", "batch", *(f"{depth} layers" for depth in DEPTHS)], rows)
 
 
-def _depths(result: Result) -> Picture:
-    axes = row_of_axes(len(SHOWN), (11, 3.6))
-    for axis, batch in zip(axes, SHOWN, strict=True):
+def _depths(result: Result, name: str, caption: str) -> Picture:
+    axes = row_of_axes(len(SHOWN[name]), (11, 3.6))
+    for axis, batch in zip(axes, SHOWN[name], strict=True):
         series = {
             NAMES[way]: (list(DEPTHS), [[peak / MB for peak in result.history[f"{way}_adam_{batch}_peaks"]]])
-            for way in WAYS
+            for way in CASES[name].ways
         }
         figures.draw_curves(series, x="layers", y="peak, MB" if axis is axes[0] else "", axes=axis)
         axis.set_ylim(bottom=0)
         axis.set_xticks(DEPTHS)
         axis.set_title(f"batch {batch:,}", fontsize=9)
-        if axis is not axes[0] and (legend := axis.get_legend()):
+        if legend := axis.get_legend():
             legend.remove()
-    return Picture(
-        "Figure 3(a): the peak of a step against depth, layers of 1000, Adam. Where batches are large, BP lies under BP with gradients freed.",
-        figure_of(axes[0]),
-    )
+    figure = figure_of(axes[0])
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=8, frameon=False)
+    return Picture(caption, figure)
+
+
+def ratios(result: Result, batch: int) -> tuple[float, float, float]:
+    """Give backpropagation's bytes over Mono-Forward's, Adam: slopes as published, slopes of later steps alike, whole peaks of the deepest net.
+
+    As published the slope of backpropagation is that of its first step and that of Mono-Forward of a later one which holds all gradients.
+    """
+    published = slope(result, "bp", "adam", batch, "first") / slope(result, "mf", "adam", batch, "kept")
+    alike = slope(result, "bp", "adam", batch) / slope(result, "mf", "adam", batch)
+    bp, mf = (result.history[f"{way}_adam_{batch}_peaks"][-1] for way in ("bp", "mf"))
+    return published, alike, bp / mf
+
+
+def _ratios(result: Result, name: str) -> Table:
+    rows = [[f"{batch:,}", *(f"{one:.2f}" for one in ratios(result, batch))] for batch in CASES[name].batches]
+    if name == "mlp":
+        rows[-1][1] += f" (paper {PUBLISHED['bp'] / PUBLISHED['mf']:.2f})"
+    header = [
+        "batch",
+        "a layer more, as published",
+        "a layer more, later steps of both, gradients freed where they can be",
+        f"whole peak of {DEPTHS[-1]} layers",
+    ]
+    return Table(f"Bytes of BP over bytes of Mono-Forward, Adam: {CASES[name].title}.", header, rows)
 
 
 def render(results: Results) -> list[Element]:
@@ -184,9 +229,12 @@ def render(results: Results) -> list[Element]:
     elements: list[Element] = [Text(PROTOCOL)]
     for result in results[DEPTH["mlp"].name]:
         elements += [_published(result), Text(verdict(result)), _slopes(result, "mlp"), _batches(result)]
-        elements += [_peaks(result), *(Text(whole(result, batch)) for batch in SHOWN), _depths(result)]
+        elements += [_ratios(result, "mlp"), _peaks(result, results[PIECED["mlp"].name], "mlp")]
+        elements += [Text(PIECED_TOLD), *(Text(whole(result, batch)) for batch in SHOWN["mlp"])]
+        elements += [_depths(result, "mlp", MLP_DEPTHS)]
     for result in results[DEPTH["cnn"].name]:
-        elements += [_slopes(result, "cnn"), Text(_of_maps(result))]
+        elements += [_slopes(result, "cnn"), Text(_of_maps(result)), _ratios(result, "cnn")]
+        elements += [_peaks(result, results[PIECED["cnn"].name], "cnn"), _depths(result, "cnn", CNN_DEPTHS)]
     for result in results[COURSE.name]:
         elements += [_step(result), Picture(_COURSE_CAPTION, _course(result))]
     return elements
@@ -198,6 +246,12 @@ PROTOCOL = (
     "freed block by block, as the training loop does. *Recomputed* keeps an input for about the square root of the number of layers; "
     f"*in pieces* sums the gradients of {PIECES} parts of the batch. All rivals give the gradients of BP. Nothing here depends on "
     "chance or on the machine."
+)
+MLP_DEPTHS = "Figure 3(a): the peak of a step against depth, layers of 1000, Adam. Where batches are large, BP lies under BP with gradients freed."
+CNN_DEPTHS = f"Figure 3(b): the peak of a step against depth, {CASES['cnn'].title}, Adam."
+PIECED_TOLD = (
+    "In pieces, all gradients of Mono-Forward are summed and none can be freed before the last piece, so it saves the activities of whole "
+    "batches and pays a set of gradients."
 )
 
 
@@ -335,6 +389,6 @@ ARTEFACT = Artefact(
     "memory",
     "Memory of Mono-Forward and of backpropagation: over a step, against depth, against the batch",
     "Mono-Forward, figures 1 to 3",
-    (COURSE, *DEPTH.values()),
+    (COURSE, *DEPTH.values(), *PIECED.values()),
     render,
 )

@@ -10,7 +10,9 @@ import torch
 from torch import nn
 
 from onward.experiments.spec import Outcome, Progress
+from onward.learners.accumulated import Accumulated
 from onward.learners.base import AbstractLearner
+from onward.learners.mono_forward import MonoForward
 from onward.nets.layered import LayeredNet
 from onward.training.fit import Recipe
 from onward.training.step_cost import StepCost, step_cost
@@ -39,6 +41,11 @@ def convolutional(depth: int, *, maps: int, side: int, outputs: int) -> LayeredN
         blocks = [nn.Sequential(nn.Conv2d(i, o, 3, padding=1, bias=False), nn.ReLU(inplace=True)) for i, o in pairs]
         head = nn.Sequential(nn.Flatten(), nn.Linear(maps * side * side, outputs, bias=False))
         return LayeredNet(blocks, head, features=(3, side, side))
+
+
+def in_pieces(net: LayeredNet, *, pieces: int) -> Accumulated:
+    """Mono-Forward of a batch in pieces, as its rival has it: the gradients of all blocks are summed, and none is freed before the last."""
+    return Accumulated(MonoForward(net), pieces)
 
 
 def over_a_step(
