@@ -48,8 +48,6 @@ def test_influence_carries_the_same_bytes_after_any_number_of_ticks() -> None:
     carried, sizes = None, []
     clamped, initial = net.drive(torch.randn(8, 50, 3))
     for tick in dynamics.run(w, clamped, initial, relu):
-        carried = influence.step(
-            carried, tick.reads, relu.slope(tick.drive), w[net.topology.fixed :], net.wiring, final=False
-        )
+        carried = influence.step(carried, tick, relu.slope(tick.drive), w[net.topology.fixed :], net.wiring, final=False)
         sizes.append(carried.untyped_storage().nbytes())
     assert set(sizes) == {8 * net.topology.edges * net.topology.free * 4}

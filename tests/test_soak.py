@@ -40,7 +40,7 @@ def test_influence_runs_ten_thousand_ticks_in_the_bytes_of_one() -> None:
     carried, sizes = None, set()
     for tick in dynamics.run(w, clamped, initial, tanh):
         slope = tanh.slope(tick.drive)
-        carried = influence.step(carried, tick.reads, slope, w[net.topology.fixed :], net.wiring, final=False)
+        carried = influence.step(carried, tick, slope, w[net.topology.fixed :], net.wiring, final=False)
         sizes.add(carried.untyped_storage().nbytes())
     assert carried is not None
     assert carried.isfinite().all()

@@ -101,3 +101,13 @@ def test_neurons_have_names() -> None:
     topology = graphs.mesh(2, 1, 1)
     assert [topology.name(k) for k in range(5)] == ["input 0", "input 1", "bias", "hidden 0", "output 0"]
     assert [topology.kind(k) for k in range(5)] == ["input", "input", "bias", "hidden", "output"]
+
+
+def test_neurons_behind_the_last_that_feeds_somebody_do_not_speak() -> None:
+    assert graphs.random(3, 5, 2, 0.9, generator=torch.Generator()).speaking == 5  # outputs feed nobody
+    assert graphs.mesh(3, 5, 2).speaking == 7
+    assert graphs.layered(3, [], 2).speaking == 0
+    assert (
+        dataclasses.replace(graphs.layered(3, [4], 2), clamped=False).speaking == 4 + 4
+    )  # inputs and the bias are free neurons then
+    assert Topology(1, 2, 1, np.array([0, 1]), np.array([2, 1])).speaking == 1

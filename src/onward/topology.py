@@ -102,6 +102,11 @@ class Topology:
         return self.neurons - self.fixed
 
     @property
+    def speaking(self) -> int:
+        """Number of free neurons up to the last one that an edge leaves: all, or all but outputs that feed nobody."""
+        return max(0, int(self.source[-1]) + 1 - self.fixed) if self.edges else 0
+
+    @property
     def edges(self) -> int:
         """Number of edges, which is the number of parameters of a mesh."""
         return int(self.source.size)

@@ -8,11 +8,11 @@ import pytest
 import torch
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from torch.testing import assert_close
 
 from onward import graphs
 from onward.kernels import dynamics, forward_only, losses
 from onward.kernels.activations import ACTIVATIONS, Activation, relu, side_by_side
-from onward.kernels.dynamics import Wiring
 from onward.learners.backprop import Backprop
 from onward.learners.forward_only import ForwardOnly
 from onward.nets.mesh import MeshNet
@@ -183,13 +183,11 @@ def test_engines_equal_autograd_on_random_graphs(case: Case) -> None:
     true = truth(topology, weight, x, y, ticks, hidden=hidden, output=output, loss=case.loss, every_tick=case.every_tick)
     loss = losses.every_tick(losses.find(case.loss)) if case.every_tick else losses.find(case.loss)
     activation = side_by_side(ACTIVATIONS[hidden], ACTIVATIONS[output], topology.outputs)
-    fixed, free = topology.fixed, topology.free
-    ends = (torch.tensor(topology.source), torch.tensor(topology.target - fixed))
-    wiring = Wiring(*ends, fixed, free, topology.outputs)
+    wiring = dynamics.wiring_of(topology)
     clamped = x.movedim(1, 0) if sequence else x.expand(ticks, *x.shape)
     if topology.bias:
         clamped = torch.cat([clamped, torch.ones(ticks, b, 1, dtype=torch.float64)], -1)
-    initial = torch.zeros(b, free, dtype=torch.float64)
+    initial = torch.zeros(b, topology.free, dtype=torch.float64)
     if not topology.clamped:
         initial[:, : topology.inputs] = clamped[0]
         clamped = clamped[..., :0]
@@ -269,9 +267,78 @@ def test_nets_side_by_side_have_the_gradients_of_each_alone(engine: str) -> None
         assert relative(together.gradients["net.weight"][k], alone.gradients["net.weight"]) < 1e-12
 
 
+SILENT = {
+    "outputs that feed nobody": graphs.random(3, 6, 2, 0.7, generator=torch.Generator().manual_seed(0)),
+    "outputs and the last hidden neurons feed nobody": Topology(1, 4, 2, *np.array([(0, 1), (1, 2), (2, 2), (0, 4), (1, 5), (2, 6)]).T),
+    "a hidden neuron among those that speak feeds nobody": Topology(1, 3, 1, *np.array([(0, 1), (0, 2), (0, 3), (1, 4), (3, 4)]).T),
+    "inputs alone feed somebody": graphs.layered(3, [], 2),
+    "the last output feeds a hidden neuron": Topology(1, 2, 2, *np.array([(0, 1), (1, 2), (2, 3), (2, 4), (4, 1)]).T),
+    "inputs are free": graphs.from_mask(np.triu(np.ones((7, 7))), [0, 1, 2], [5, 6], clamped=False),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("ticks", range(1, 6))
+@pytest.mark.parametrize("every_tick", [False, True])
+@pytest.mark.parametrize("name", SILENT)
+def test_neurons_that_feed_nobody_change_nothing(engine: str, ticks: int, every_tick: bool, name: str) -> None:
+    topology = SILENT[name]
+    weight, activation = normal(topology.edges), ACTIVATIONS["sigmoid"]
+    x = normal(4, *([ticks] if topology.clamped else []), topology.features)
+    y = targets("cross-entropy", 4, topology.outputs, torch.Generator().manual_seed(1))
+    true = truth(
+        topology, weight, x, y, ticks, hidden="sigmoid", output="sigmoid", loss="cross-entropy", every_tick=every_tick
+    )
+    clamped = torch.nn.functional.pad(x.movedim(1, 0) if topology.clamped else x, (0, int(topology.bias)), value=1.0)
+    initial = None
+    if not topology.clamped:
+        initial = torch.nn.functional.pad(x, (0, topology.free - topology.inputs))
+        clamped = x.new_zeros(ticks, 4, 0)
+    loss = losses.every_tick(losses.cross_entropy) if every_tick else losses.cross_entropy
+    given = weight, dynamics.wiring_of(topology), clamped, initial, activation
+    _, gradient = forward_only.loss_and_gradient(*given, loss, y, forward_only.ENGINES[engine])
+    assert (gradient - true.gradient).norm() <= EXACT * true.gradient.norm()
+    if not every_tick:
+        _, jacobian = forward_only.outputs_and_jacobian(*given, forward_only.ENGINES[engine])
+        error = losses.cross_entropy(true.outputs[-1], y)[1]
+        assert_close(torch.einsum("boe,bo->e", jacobian, error), gradient, rtol=1e-11, atol=1e-14)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("every_tick", [False, True])
+def test_inputs_that_stand_still_are_a_sequence_of_the_same(engine: str, every_tick: bool) -> None:
+    """Whether they are held by the net, share memory, or are copies."""
+    net = net_of(graphs.recurrent(3, 6, 2), 4)
+    x, y = normal(5, 3), torch.tensor([0, 1, 1, 0, 1])
+    loss = losses.every_tick(losses.cross_entropy) if every_tick else losses.cross_entropy
+    learner = ForwardOnly(net, loss, engine=engine)
+    shared = x.unsqueeze(1).expand(5, 4, 3)
+    found = [next(learner.credit(each, y)) for each in (x, shared, shared.contiguous())]
+    for one in found[1:]:
+        assert_close(one.loss, found[0].loss, rtol=1e-13, atol=0)
+        assert relative(one.gradients["net.weight"], found[0].gradients["net.weight"]) < 1e-13
+    assert_close(learner.jacobian(x), learner.jacobian(shared.contiguous()), rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("ticks", [1, 2, 4])
+def test_rest_is_a_state_of_zeros(engine: str, ticks: int) -> None:
+    """Also where a neuron that gets nothing does not stay at zero."""
+    net = net_of(graphs.recurrent(3, 6, 2), 4, "sigmoid")
+    x, y = normal(5, ticks, 3), torch.tensor([0, 1, 1, 0, 1])
+    net._long_enough.add(1)  # where outputs hear nothing of the inputs yet
+    clamped, rest = net.drive(x)
+    assert rest is None
+    given = net.weight, net.wiring, clamped
+    after = net.activation, losses.cross_entropy, y, forward_only.ENGINES[engine]
+    one = forward_only.loss_and_gradient(*given, None, *after)
+    other = forward_only.loss_and_gradient(*given, torch.zeros(5, 8, dtype=torch.float64), *after)
+    assert_close(one, other, rtol=1e-13, atol=1e-15)
+
+
 def test_ticks_read_the_state_of_the_tick_before() -> None:
     """A chain of three free neurons passes its input on by one neuron a tick."""
-    wiring = Wiring(torch.tensor([0, 1, 2]), torch.tensor([0, 1, 2]), 1, 3, 1)
+    wiring = dynamics.wiring_of(Topology(1, 2, 1, np.array([0, 1, 2]), np.array([1, 2, 3])))
     w = dynamics.matrix(torch.ones(3, dtype=torch.float64), wiring)
     clamped = torch.tensor([1.0, 2.0, 3.0], dtype=torch.float64).view(3, 1, 1)
     states = [

@@ -106,7 +106,7 @@ def test_what_lives_at_a_time_stays_within_the_budget(budget: int, generator: to
 
     def lives(learner: ForwardOnly) -> int:
         next(learner.credit(x, y))  # plans, once
-        standing = [net.weight, net.source, net.target, x, y]
+        standing = [net.weight, *net.buffers(), x, y]
         followed = course(lambda mark: next(learner.credit(x, y)), standing)
         return followed.peak - followed.standing
 

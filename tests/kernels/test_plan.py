@@ -1,5 +1,6 @@
 """The plan counts what the engines do, and its choice is the cheaper one."""
 
+import numpy as np
 import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
@@ -10,20 +11,34 @@ from onward.kernels.plan import plan
 from onward.learners.forward_only import ForwardOnly
 from onward.nets.mesh import MeshNet
 
+NETS = {
+    "full": graphs.mesh(6, 30, 4),
+    "outputs feed nobody": graphs.random(6, 30, 4, 0.5, generator=torch.Generator().manual_seed(0)),
+    "inputs are free": graphs.from_mask(np.ones((12, 12)), range(4), [10, 11], clamped=False),
+}
+
 
 @pytest.mark.parametrize("engine", ["influence", "factored"])
 @pytest.mark.parametrize("ticks", [1, 2, 3, 4, 6])
-def test_counted_flops_agree_with_torchs_counter_on_products(engine: str, ticks: int) -> None:
-    """Torch counts matrix products only; what the plan adds is elementwise work, at most a few times what is carried."""
-    net = MeshNet(graphs.mesh(6, 30, 4), ticks)
-    x, y = torch.randn(8, 6), torch.zeros(8, dtype=torch.int64)
+@pytest.mark.parametrize("still", [False, True])
+@pytest.mark.parametrize("name", NETS)
+def test_counted_flops_agree_with_torchs_counter_on_products(engine: str, ticks: int, still: bool, name: str) -> None:
+    """Torch counts matrix products only; what the plan adds is elementwise work: no more than what is touched, or exactly that."""
+    topology = NETS[name]
+    if not topology.clamped and not still:
+        pytest.skip("free inputs are given once")
+    net = MeshNet(topology, ticks)
+    x, y = torch.randn(8, *([] if still else [ticks]), topology.features), torch.zeros(8, dtype=torch.int64)
     with FlopCounterMode(display=False) as counter:
         next(ForwardOnly(net, engine=engine).credit(x, y))
-    live = int(reach.live(net.topology, ticks).sum())
-    counted = plan(net.topology, ticks, 8, live=live).costs[engine].flops
-    e, f, o = live, net.topology.free, net.topology.outputs
-    elementwise = 3 * 8 * e * ((ticks - 1) * f + o) if engine == "influence" else 2 * 8 * ticks**2 * f * f
-    assert counter.get_total_flops() <= counted <= counter.get_total_flops() + elementwise
+    products = counter.get_total_flops()
+    live = int(reach.live(topology, ticks).sum())
+    counted = plan(topology, ticks, 8, live=live, still=still).costs[engine].flops
+    f, o, s = topology.free, topology.outputs, topology.speaking
+    if engine == "influence":
+        assert products <= counted <= products + 3 * 8 * live * ((ticks - 1) * f + o)
+    else:
+        assert counted == products + 8 * (sum(range(ticks - 1)) * s * s + (ticks - 1) * s + o)
 
 
 def test_few_ticks_are_for_the_factored_engine_and_many_for_influence() -> None:

@@ -15,7 +15,9 @@ def test_engine_is_planned_for_each_number_of_ticks(monkeypatch: pytest.MonkeyPa
         monkeypatch.setitem(
             __import__("onward.kernels.forward_only", fromlist=["ENGINES"]).ENGINES,
             engine.name,
-            engine._replace(step=lambda *a, engine=engine, **k: taken.append(engine.name) or engine.step(*a, **k)),
+            engine._replace(
+                propagate=lambda *a, engine=engine, **k: taken.append(engine.name) or engine.propagate(*a, **k)
+            ),
         )
     net = MeshNet(graphs.random(5, 20, 2, 0.1, generator=torch.Generator().manual_seed(0)), 3)
     learner = ForwardOnly(net)

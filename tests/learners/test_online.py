@@ -242,7 +242,7 @@ def test_ticks_leave_nothing_behind_but_the_past() -> None:
     """Every tensor that is made counts: after a tick what is alive is what was alive before it."""
     learner = Online(_net())
     x, y = _stream(40)
-    living = Living([x, y, learner.net.weight, learner.net.source, learner.net.target])
+    living = Living([x, y, learner.net.weight, *learner.net.buffers()])
     sizes = []
     with living:
         for tick in range(40):

@@ -37,7 +37,7 @@ class InOrder:
     """Weights that what is read is multiplied by, the terms of each sum added one after another."""
 
     def __init__(self, w: torch.Tensor) -> None:
-        self.w = w
+        self.w, self.shape = w, w.shape
 
     def __rmatmul__(self, reads: torch.Tensor) -> torch.Tensor:
         total = reads.new_zeros(len(reads), self.w.shape[1])

@@ -25,6 +25,27 @@ def test_states_of_every_tick_can_be_read() -> None:
     torch.testing.assert_close(net(x, initial), states[:, -1, -2:], rtol=0, atol=0)
 
 
+@pytest.mark.parametrize("shape", [(5, 2), (5, 4, 2)])
+def test_outputs_of_every_tick_are_those_of_the_states(shape: tuple[int, ...]) -> None:
+    net = MeshNet(graphs.mesh(2, 3, 2), 4, hidden="tanh", dtype=torch.float64)
+    x, initial = torch.randn(shape, dtype=torch.float64), torch.randn(5, 5, dtype=torch.float64)
+    for given in (None, initial):
+        torch.testing.assert_close(net.outputs(x, given), net.states(x, given)[:, 1:, -2:], rtol=0, atol=0)
+    assert not net.states(x)[:, 0].any()
+
+
+def test_the_wiring_follows_the_graph_and_the_device() -> None:
+    net = MeshNet(graphs.mesh(2, 3, 2), 4)
+    before = net.wiring
+    assert net.wiring is before
+    assert (before.place == before.source * 5 + before.target).all()
+    other = graphs.random(2, 4, 2, 0.7, generator=torch.Generator().manual_seed(0))
+    net.become(other, torch.zeros(other.edges))
+    assert (net.wiring.free, net.wiring.speaking) == (6, 4)
+    assert net.wiring.source.tolist() == other.source.tolist()
+    assert {each.device.type for each in net.to("meta").wiring[:3]} == {"meta"}
+
+
 def test_sequence_brings_its_own_ticks() -> None:
     net = MeshNet(graphs.recurrent(1, 4, 1), 2)
     x = torch.randn(3, 9, 1)

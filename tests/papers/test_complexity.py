@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from onward.experiments.result import Result
+from onward.kernels.plan import plan
 from onward.papers.mesh_neural_networks import complexity
 from onward.papers.mesh_neural_networks.complexity import GROWTHS, WAYS, Growth, fitted, geometric, sparse_mesh, verdict
 from onward.papers.mesh_neural_networks.curves import Repeats, measure_curve
@@ -70,16 +71,18 @@ def test_the_document_has_the_same_exponents() -> None:
 def test_the_document_counts_products_as_the_plan_does() -> None:
     """Its formulas, doubled, are the operations of the plan but for what is not a product."""
     ticks, batch = 9, 5
-    net = task(sparse_mesh(0, hidden=100, edges=5000), ticks=ticks, batch=batch, seed=0)
-    n, e, f, o = (getattr(net.net.topology, name) for name in ("neurons", "edges", "free", "outputs"))
-    found = costs(net)
+    mesh = sparse_mesh(0, hidden=100, edges=5000)
+    n, e, f, o, s = (getattr(mesh, name) for name in ("neurons", "edges", "free", "outputs", "speaking"))
+    counted = plan(mesh, ticks, batch)
+    published, swept = counted.others.values()
+    found = {**counted.costs, "published": published, "bptt": swept}
     formulas = {
         "published": ticks * batch * n**2 * (n**2 + n),
         "influence": batch * e * f * ((ticks - 2) * f + o),
-        "factored": (ticks - 2) * (ticks - 3) // 2 * batch * f**3
-        + (ticks - 2) * batch * f * f * o
-        + 2 * ticks * batch * n * f,
-        "bptt": 3 * ticks * batch * n * f,
+        "factored": (ticks - 2) * (ticks - 3) // 2 * batch * s**3
+        + (ticks - 2) * batch * s**2
+        + 2 * batch * f * (ticks * n - f),
+        "bptt": 3 * batch * f * (ticks * n - f),
     }
     for way, products in formulas.items():
         assert 2 * products == pytest.approx(found[way].flops, rel=0.03), way

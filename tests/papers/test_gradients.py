@@ -122,5 +122,5 @@ def test_what_is_counted_beforehand_is_about_what_is_run() -> None:
     for way in ("jacfwd", "jacrev", "backprop"):
         products = counted(MAKERS[way](given))
         assert 2 * products == pytest.approx(needs[way].flops, rel=0.4)
-    assert counted(MAKERS["bptt"](given)) < counted(MAKERS["backprop"](given))
+    assert counted(MAKERS["bptt"](given)) == counted(MAKERS["backprop"](given))
     assert chosen_engine(given) in needs

@@ -142,7 +142,7 @@ def bytes_of(learner: AbstractStreamLearner[Any], streams: int) -> dict[str, int
             learner.watch(x)
         list(learner.credit(x, y))
 
-    found = over_time.course(ticks, [net.weight, net.source, net.target, x, y])
+    found = over_time.course(ticks, [net.weight, *net.buffers(), x, y])
     assert learner.past is not None  # noqa: S101
     return {"kept_bytes": learner.past.nbytes, "peak_bytes": found.peak}
 

@@ -72,14 +72,16 @@ class PlainMesh(nn.Module):
             x = (x - self.input_shift) / self.input_scale
         if self.bias:
             x = torch.cat([x, x.new_ones(x.shape[0], 1)], dim=-1)
-        free = self.matrix.shape[1]
+        n, free = self.matrix.shape
+        of_inputs, recurrent = self.matrix.split((n - free, free))
         if self.clamped:
-            state = x.new_zeros(x.shape[0], free)
+            brought = x @ of_inputs
+            state = self.activation(brought)
         else:
-            state = torch.cat([x, x.new_zeros(x.shape[0], free - x.shape[1])], dim=-1)
-        for _ in range(self.ticks):
-            reads = torch.cat([x, state], dim=-1) if self.clamped else state
-            state = self.activation(reads @ self.matrix)
+            brought = x.new_zeros(x.shape[0], free)
+            state = self.activation(torch.cat([x, brought[:, x.shape[1] :]], dim=-1) @ recurrent)
+        for _ in range(self.ticks - 1):
+            state = self.activation(torch.addmm(brought, state, recurrent))
         y = state[..., -self.outputs :]
         if self.output_shift is not None and self.output_scale is not None:
             y = y * self.output_scale + self.output_shift

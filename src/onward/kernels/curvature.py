@@ -48,7 +48,7 @@ def quadratic(
     weight: Float[Tensor, "*nets e"],
     wiring: Wiring,
     clamped: Float[Tensor, "t *nets b i"],
-    initial: Float[Tensor, "*nets b f"],
+    initial: Float[Tensor, "*nets b f"] | None,
     activation: Activation,
     loss: Loss,
     target: Shaped[Tensor, "..."],
@@ -61,12 +61,13 @@ def quadratic(
         ValueError: the loss does not know its curvature.
     """
     found, read = Quadratic.zero(weight), 0
-    for tick in propagate(weight, wiring, clamped, initial, activation, engine):
-        if tick.final or loss.every_tick:
-            loss.check_shape(target, tick.outputs.shape, len(clamped))
-            value, error = loss(tick.outputs, loss.at_tick(target, tick.number, tick.outputs), importance)
-            jacobian = engine.jacobian(tick.derivative, wiring)
-            rows = (loss.curvature_root(tick.outputs, importance) @ jacobian).flatten(-3, -2)
-            gradient = (jacobian.flatten(-3, -2).mT @ error.flatten(-2).unsqueeze(-1)).squeeze(-1)
-            found, read = found.plus(Quadratic(value, gradient, rows.mT @ rows), 1.0), read + 1
+    for number, outputs, derivative in propagate(
+        weight, wiring, clamped, initial, activation, engine, every_tick=loss.every_tick
+    ):
+        loss.check_shape(target, outputs.shape, clamped.shape[0])
+        value, error = loss(outputs, loss.at_tick(target, number, outputs), importance)
+        jacobian = engine.jacobian(derivative, wiring)
+        rows = (loss.curvature_root(outputs, importance) @ jacobian).flatten(-3, -2)
+        gradient = (jacobian.flatten(-3, -2).mT @ error.flatten(-2).unsqueeze(-1)).squeeze(-1)
+        found, read = found.plus(Quadratic(value, gradient, rows.mT @ rows), 1.0), read + 1
     return Quadratic(*(part / read for part in found))

@@ -15,12 +15,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from onward.kernels.dynamics import Wiring
+from onward.kernels.dynamics import Tick, Wiring
 
 
 def step(
     carried: Float[Tensor, "*nets b e f"] | None,
-    reads: Float[Tensor, "*nets b n"],
+    tick: Tick,
     slope: Float[Tensor, "*nets b f"],
     recurrent: Float[Tensor, "*nets f f"],
     wiring: Wiring,
@@ -30,7 +30,10 @@ def step(
     """Carry the influence over one tick. After the `final` tick only the output columns are kept, as only they are read."""
     kept = wiring.outputs if final else wiring.free
     column = wiring.target - (wiring.free - kept)
-    said = reads[..., wiring.source] * (column >= 0)  # what enters a neuron whose column is not kept is added as zero
+    reads = tick.reads
+    said = reads.index_select(-1, wiring.source) * (
+        column >= 0
+    )  # what enters a neuron whose column is not kept is added as zero
     if carried is None:
         influence = reads.new_zeros(*reads.shape[:-1], wiring.source.numel(), kept)
     else:

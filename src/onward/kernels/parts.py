@@ -57,7 +57,7 @@ class _Run(NamedTuple):
     prepared: Any
     wiring: Wiring
     clamped: Tensor
-    initial: Tensor
+    initial: Tensor | None
     activation: Activation
     engine: Engine
     errors: dict[int, Tensor]  # derivative of the loss at the outputs, by tick
@@ -68,7 +68,7 @@ def loss_and_gradient(
     weight: Float[Tensor, "*nets e"],
     wiring: Wiring,
     clamped: Float[Tensor, "t *nets b i"],
-    initial: Float[Tensor, "*nets b f"],
+    initial: Float[Tensor, "*nets b f"] | None,
     activation: Activation,
     loss: Loss,
     target: Shaped[Tensor, "..."],
@@ -92,18 +92,18 @@ def loss_and_gradient(
         importance: of the examples.
         edges: the edges whose gradient can differ from zero; left out, all.
     """
-    w, prepared = engine.prepare(weight, wiring, len(clamped), initial, activation)
+    w, prepared = engine.prepare(weight, wiring, clamped.shape[0], initial, activation)
     values, errors = [], {}
     for k, tick in enumerate(dynamics.run(w, clamped, initial, activation)):
-        if k == len(clamped) - 1 or loss.every_tick:
-            outputs = tick.activity[..., -wiring.outputs :]
-            loss.check_shape(target, outputs.shape, len(clamped))
+        if k == clamped.shape[0] - 1 or loss.every_tick:
+            outputs = wiring.of_outputs(tick.activity)
+            loss.check_shape(target, outputs.shape, clamped.shape[0])
             value, errors[k] = loss(outputs, loss.at_tick(target, k, outputs), importance)
             values.append(value)
     run = _Run(w, prepared, wiring, clamped, initial, activation, engine, errors)
     carried = torch.arange(weight.shape[-1], device=weight.device) if edges is None else edges
     gradient = torch.zeros_like(weight)
-    cut = parts.cut(initial.shape[-2], carried)
+    cut = parts.cut(clamped.shape[-2], carried)
     for (_, some), found in zip(cut, _each(lambda part: _part(run, *part), cut, parts.threads), strict=True):
         gradient.index_add_(-1, some, found)
     return sum(values[1:], values[0]) / len(values), gradient / len(values)
@@ -112,14 +112,11 @@ def loss_and_gradient(
 @torch.no_grad()  # which holds for one thread alone
 def _part(run: _Run, examples: slice, edges: Int[Tensor, " some"]) -> Float[Tensor, "*nets some"]:
     """Carry the derivative of some examples with respect to some edges over all ticks."""
-    own = run.wiring._replace(source=run.wiring.source[edges], target=run.wiring.target[edges])
-    found, carried, last = [], None, len(run.clamped) - 1
-    clamped, initial = run.clamped[..., examples, :], run.initial[..., examples, :]
-    for k, tick in enumerate(dynamics.run(run.w, clamped, initial, run.activation)):
-        slope = run.activation.slope(tick.drive)
-        carried = run.engine.step(carried, tick.reads, slope, run.prepared, own, final=k == last)
-        if k in run.errors:
-            found.append(run.engine.gradient(carried, run.errors[k][..., examples, :], own))
+    own = run.wiring.part(edges)
+    clamped = run.clamped[..., examples, :]
+    initial = None if run.initial is None else run.initial[..., examples, :]
+    reads = run.engine.propagate(run.w, run.prepared, own, clamped, initial, run.activation, every_tick=len(run.errors) > 1)
+    found = [run.engine.gradient(each.derivative, run.errors[each.number][..., examples, :], own) for each in reads]
     return sum(found[1:], found[0])
 
 

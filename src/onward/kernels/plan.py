@@ -1,8 +1,8 @@
 """What each engine would cost on a topology, counted, how it is cut to fit a budget of bytes, and which one to take.
 
 FLOPs count a multiply-add as two. Bytes are what is carried between ticks, old and new side by side, at its largest, in the parts
-that are carried at the same time; the state itself is left out. Letters: T ticks, B examples, N neurons, E edges, F free neurons,
-O outputs.
+that are carried at the same time; the state itself is left out. The state begins at rest, so that a first tick reads clamped inputs alone.
+Letters: T ticks, B examples, N neurons, E edges, F free neurons, S speaking neurons, O outputs.
 """
 
 from __future__ import annotations
@@ -50,12 +50,23 @@ class Plan:
 
 @dataclass(frozen=True)
 class _Task:
-    """A gradient to be counted: a graph, ticks, bytes a number, and how many edges are carried."""
+    """A gradient to be counted: a graph, ticks, bytes a number, how many edges are carried, and whether inputs stand still."""
 
     topology: Topology
     ticks: int
     itemsize: int
     live: int
+    still: bool
+
+    @property
+    def inputs(self) -> int:
+        """Ticks at which clamped inputs are multiplied."""
+        return 1 if self.still else self.ticks
+
+    @property
+    def moving(self) -> int:
+        """Ticks at which free neurons say something, before the last and at the last: from rest not at the first."""
+        return self.ticks - 1 if self.topology.clamped else self.ticks
 
 
 def plan(
@@ -68,6 +79,7 @@ def plan(
     budget: int | None = None,
     threads: int = 1,
     engine: str | None = None,
+    still: bool = False,
 ) -> Plan:
     """Count the cost of one gradient at the last tick, and choose the engine.
 
@@ -80,6 +92,7 @@ def plan(
         budget: bytes that may be carried at a time, by all threads together; left out, as many as it takes.
         threads: parts that are carried at the same time.
         engine: the one to take, if it is not to be chosen.
+        still: whether inputs are the same at all ticks; dense engines multiply them once then.
 
     Raises:
         ValueError: less than one tick, example, byte or thread; a budget that holds no part of any engine, or of the given one.
@@ -88,7 +101,7 @@ def plan(
         raise ValueError(f"a plan needs at least 1 tick and 1 example, got {ticks} and {batch}")
     if threads < 1 or (budget is not None and budget < 1):
         raise ValueError(f"a plan needs at least 1 thread and 1 byte, got {threads} and {budget}")
-    task = _Task(topology, ticks, itemsize, topology.edges if live is None else live)
+    task = _Task(topology, ticks, itemsize, topology.edges if live is None else live, still)
     found = pattern.count(wiring_of(topology), ticks)
     ways: dict[str, Callable[[int, int], Cost]] = {
         "influence": lambda examples, edges: _influence(task, examples, edges),
@@ -151,8 +164,12 @@ def _total(task: _Task, cost: Callable[[int, int], Cost], batch: int, edges: int
 
 def _run(task: _Task, batch: int) -> int:
     """Count a run of the state."""
-    n, f = task.topology.neurons, task.topology.free
-    return 2 * task.ticks * batch * (task.topology.edges if mostly_zeros(task.topology) else n * f)
+    return 2 * task.ticks * batch * task.topology.edges if mostly_zeros(task.topology) else _dense_run(task, batch)
+
+
+def _dense_run(task: _Task, batch: int) -> int:
+    topology = task.topology
+    return 2 * batch * topology.free * (task.inputs * topology.fixed + task.moving * topology.free)
 
 
 def _influence(task: _Task, batch: int, edges: int) -> Cost:
@@ -161,20 +178,23 @@ def _influence(task: _Task, batch: int, edges: int) -> Cost:
     moves = 2 * batch * edges * f * (full * f + final * o)
     touches = 3 * batch * edges * ((ticks - 1) * f + o)
     contraction = 2 * batch * edges * o
-    run = 2 * ticks * batch * task.topology.neurons * f
-    return Cost(run + moves + touches + contraction, 2 * task.itemsize * batch * edges * (f if ticks > 1 else o))
+    return Cost(
+        _dense_run(task, batch) + moves + touches + contraction, 2 * task.itemsize * batch * edges * (f if ticks > 1 else o)
+    )
 
 
 def _factored(task: _Task, batch: int) -> Cost:
-    n, f, o, ticks = task.topology.neurons, task.topology.free, task.topology.outputs, task.ticks
-    full, final = max(ticks - 2, 0), min(ticks - 1, 1)
-    products = sum(range(full)) * 2 * batch * f**3 + max(ticks - 2, 0) * 2 * batch * f * f * o
-    scalings = sum(range(1, full + 1)) * 2 * batch * f * f + final * (ticks - 1) * 2 * batch * f * o
-    meeting = 2 * ticks * batch * (n * f + f * o)
-    old, new = max(full - 1, 0) * f * f, full * f * f  # spread factors before and after the last full tick
-    held = max(old + new, new + (ticks - 1) * f * o)
-    run = 2 * ticks * batch * n * f
-    return Cost(run + products + scalings + meeting, task.itemsize * batch * (held + ticks * n + f))
+    topology, ticks = task.topology, task.ticks
+    n, f, o, s = topology.neurons, topology.free, topology.outputs, topology.speaking
+    full, earlier = max(ticks - 2, 0), ticks - 1
+    products = 2 * sum(range(full)) * s**3
+    scalings = sum(range(1, full + 1)) * s * s
+    reached = min(earlier, 1) * (2 * s * o + 2 * full * s * s) + earlier * s + o
+    heard = min(task.inputs, earlier) * topology.fixed + max(task.moving - 1, 0) * s
+    meeting = 2 * s * heard + 2 * (topology.fixed + s) * o
+    held = (max(full - 1, 0) + full) * s * s  # factors before and after the last tick that they are pushed over
+    flops = batch * (2 * meeting + products + scalings + reached)  # the run of the state multiplies what the meeting does
+    return Cost(flops, task.itemsize * batch * (held + ticks * (n + f)))
 
 
 def _sparse(task: _Task, found: pattern.Count, batch: int) -> Cost:
@@ -191,8 +211,7 @@ def _sparse(task: _Task, found: pattern.Count, batch: int) -> Cost:
 
 
 def _others(task: _Task, batch: int) -> dict[str, Cost]:
-    n, f, e, ticks = task.topology.neurons, task.topology.free, task.topology.edges, task.ticks
+    n, f, ticks = task.topology.neurons, task.topology.free, task.ticks
     published = Cost(2 * ticks * batch * n**2 * (n**2 + n), 2 * task.itemsize * batch * n**3)
-    swept = 3 * 2 * ticks * batch * (e if mostly_zeros(task.topology) else n * f)
-    backprop = Cost(swept, task.itemsize * batch * ticks * (n + f))
+    backprop = Cost(3 * _run(task, batch), task.itemsize * batch * ticks * (n + f))
     return {"as published (N x N x N)": published, "backprop through the ticks": backprop}

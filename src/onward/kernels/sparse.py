@@ -20,7 +20,7 @@ from torch import Tensor
 
 from onward.kernels import dynamics
 from onward.kernels.activations import Activation
-from onward.kernels.dynamics import Wiring
+from onward.kernels.dynamics import Tick, Wiring
 from onward.kernels.pattern import Chunk, Hop, Pattern, pattern
 from onward.kernels.sparse_weights import Ends, SparseWeights, ends, matrix, meet
 
@@ -68,7 +68,7 @@ def prepare(
     weight: Float[Tensor, "*nets e"],
     wiring: Wiring,
     ticks: int,
-    initial: Float[Tensor, "*nets b f"],
+    initial: Float[Tensor, "*nets b f"] | None,
     activation: Activation,
     *,
     layout: Layout | None = None,
@@ -78,14 +78,14 @@ def prepare(
     A `layout`, which is kept from step to step, saves most of the time; left out, one is made.
     """
     layout = Layout() if layout is None else layout
-    laid_out = layout.pattern(wiring, ticks, silent=activation.silent_at_zero and not initial.any())
+    laid_out = layout.pattern(wiring, ticks, silent=activation.silent_at_zero and (initial is None or not initial.any()))
     w = dynamics.matrix(weight, wiring) if weight.ndim > 1 else SparseWeights(weight, layout.ends(wiring))
     return w, Course(weight, laid_out, [], [])
 
 
 def step(
     carried: Course | None,
-    reads: Float[Tensor, "*nets b n"],
+    tick: Tick,
     slope: Float[Tensor, "*nets b f"],
     prepared: Course,
     wiring: Wiring,
@@ -94,7 +94,7 @@ def step(
 ) -> Course:
     """Take note of a tick."""
     before = prepared if carried is None else carried
-    return before._replace(reads=[*before.reads, reads], slopes=[*before.slopes, slope])
+    return before._replace(reads=[*before.reads, tick.reads], slopes=[*before.slopes, slope])
 
 
 def gradient(carried: Course, error: Float[Tensor, "*nets b o"], wiring: Wiring) -> Float[Tensor, "*nets e"]:

@@ -62,6 +62,11 @@ class SparseWeights:
     weight: Float[Tensor, " e"]
     ends: Ends
 
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Of the matrix: neurons, free neurons."""
+        return self.ends.leaving.starts.numel() - 1, self.ends.leaving.width
+
     def __rmatmul__(self, reads: Float[Tensor, "b n"]) -> Float[Tensor, "b f"]:
         """Give the drive of the free neurons."""
         if torch.is_grad_enabled() and (reads.requires_grad or self.weight.requires_grad):

@@ -12,6 +12,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from onward.kernels import dynamics
 from onward.kernels.activations import Activation
 from onward.kernels.dynamics import Wiring
 
@@ -31,10 +32,10 @@ def gradient(
     back = w[..., wiring.fixed :, :].transpose(-1, -2)
     blame = torch.zeros_like(slope)
     now = torch.zeros_like(slope[0])
-    now[..., -wiring.outputs :] = error
+    wiring.of_outputs(now).copy_(error)
     for tick in range(len(reads) - 1, -1, -1):
         torch.mul(now, slope[tick], out=blame[tick])
         if tick:
             now = blame[tick] @ back
     per_pair = torch.cat(reads.unbind(), dim=-2).transpose(-1, -2) @ torch.cat(blame.unbind(), dim=-2)
-    return per_pair[..., wiring.source, wiring.target]
+    return dynamics.of_pairs(per_pair, wiring)

@@ -50,6 +50,5 @@ class Backprop(AbstractLearner):
 
     def _value(self, x: Tensor, y: Tensor, initial: Tensor | None, importance: Tensor | None) -> Float[Tensor, "*nets"]:
         if isinstance(self.net, MeshNet):
-            outputs = self.net.states(x, initial)[..., 1:, -self.net.topology.outputs :]
-            return self.loss.over_ticks(outputs, y, importance)
+            return self.loss.over_ticks(self.net.outputs(x, initial), y, importance)
         return self.loss.of_scores(run(self.net, x), y, importance)[0]

@@ -101,7 +101,7 @@ class ForwardOnly(AbstractLearner):
         """Yield the one parcel of a batch. Shapes as in `MeshNet.drive`."""
         net = self.net
         clamped, state = net.drive(x, initial)
-        engine, parts, edges = self._plan(len(clamped), state.shape[-2], from_zero=initial is None)
+        engine, parts, edges = self._plan(clamped.shape[0], clamped.shape[-2], from_zero=initial is None)
         given = net.weight, net.wiring, clamped, state, net.activation, self.loss, y, engine
         edges = None if edges is None else edges.to(net.weight.device)  # where the net may have gone since
         if parts is None:
@@ -121,7 +121,7 @@ class ForwardOnly(AbstractLearner):
     ) -> Float[Tensor, "*nets b o e"]:
         """Give the derivative of every output of the last tick with respect to every weight."""
         clamped, state = self.net.drive(x, initial)
-        engine = self._plan(len(clamped), state.shape[-2], from_zero=initial is None).engine
+        engine = self._plan(clamped.shape[0], clamped.shape[-2], from_zero=initial is None).engine
         return forward_only.outputs_and_jacobian(
             self.net.weight, self.net.wiring, clamped, state, self.net.activation, engine
         )[1]
@@ -136,7 +136,7 @@ class ForwardOnly(AbstractLearner):
     ) -> Quadratic:
         """Give the loss of a batch, its gradient and its Gauss-Newton curvature; `importance` as for `credit`."""
         clamped, state = self.net.drive(x, initial)
-        engine = self._plan(len(clamped), state.shape[-2], from_zero=initial is None).engine
+        engine = self._plan(clamped.shape[0], clamped.shape[-2], from_zero=initial is None).engine
         return curvature.quadratic(
             self.net.weight, self.net.wiring, clamped, state, self.net.activation, self.loss, y, engine, importance
         )

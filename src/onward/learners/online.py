@@ -52,9 +52,10 @@ class Online(AbstractStreamLearner[Past]):
 
     def _carried(self, past: Past | None, tick: Tick, w: Float[Tensor, "*nets n f"]) -> Past:
         wiring = self.net.wiring
-        slope, recurrent = self.net.activation.slope(tick.drive), w[..., wiring.fixed :, :]
+        slope = self.net.activation.slope_at(tick.drive, tick.activity)
+        recurrent = w[..., wiring.fixed :, :]
         carried = None if past is None else past.influence
-        return Past(tick.activity, influence.step(carried, tick.reads, slope, recurrent, wiring, final=False))
+        return Past(tick.activity, influence.step(carried, tick, slope, recurrent, wiring, final=False))
 
     def _gradient(self, past: Past, error: Float[Tensor, "*nets b o"]) -> Float[Tensor, "*nets e"]:
         return influence.gradient(past.influence, error, self.net.wiring)

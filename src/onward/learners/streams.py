@@ -120,7 +120,7 @@ class AbstractStreamLearner(AbstractLearner, Generic[Kept]):
         """Give the outputs of every one of some ticks more, from where the stream is, which stays there."""
         pieces, activity = self._laid_out(x)
         ticks = dynamics.run(self.net.read_by(), pieces, activity, self.net.activation)
-        return torch.stack([tick.activity[..., -self.net.topology.outputs :] for tick in ticks], dim=-2)
+        return torch.stack([self.net.wiring.of_outputs(tick.activity) for tick in ticks], dim=-2)
 
     def restore(self, parts: Mapping[str, Tensor]) -> None:
         """Go on from what such a learner left behind, as `past._asdict()` gives it.
@@ -138,8 +138,8 @@ class AbstractStreamLearner(AbstractLearner, Generic[Kept]):
             _check(name, parts[name], shape, self.net.weight)
         self.past = self.kind(**{name: parts[name].to(self.net.weight.device) for name in fields})
 
-    def _laid_out(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Give the ticks with the bias, `t *nets b i`, and the activity before them."""
+    def _laid_out(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Give the ticks with the bias, `t *nets b i`, and the activity before them, None if it is rest."""
         nets = len(self.net.nets)
         clamped, activity = self.net.drive(x.unsqueeze(nets + 1) if x.ndim == nets + 2 else x, goes_on=True)
         if self.past is not None:

@@ -32,7 +32,9 @@ def retained_bytes(
     Raises:
         ValueError: a rule that neither evaluates `learner.loss` nor asks autograd.
     """
-    living = Living([x, y, *([] if importance is None else [importance]), *learner.state_dict().values()])
+    living = Living(
+        [x, y, *([] if importance is None else [importance]), *learner.state_dict().values(), *learner.buffers()]
+    )
     counted: list[int] = []
     loss = learner.loss
 

@@ -7,12 +7,14 @@ Neural Processing Letters 53, 2021, section 3.1). Axes: b batch, t ticks, i feat
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 
 import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn import functional
 
 from onward.kernels import activations, dynamics, reach
 from onward.kernels.activations import Activation
@@ -36,6 +38,7 @@ class MeshNet(nn.Module):
 
     source: Tensor
     target: Tensor
+    place: Tensor
 
     def __init__(
         self,
@@ -71,7 +74,8 @@ class MeshNet(nn.Module):
             raise ValueError(f"a mesh needs at least 1 tick, got {ticks}")
         reach.check_outputs(topology, ticks)
         self._long_enough = {ticks}  # numbers of ticks after which an input has reached every output
-        self._ends: Ends | None = None  # made when it is first needed
+        self._ends: Ends | None = None  # made when it is first needed, as is the wiring
+        self._wiring: Wiring | None = None
         self.topology = topology
         self.ticks = ticks
         self.hidden = activations.find(hidden)
@@ -86,9 +90,8 @@ class MeshNet(nn.Module):
         if values.device.type != "meta" and not values.isfinite().all():
             raise ValueError(f"weights must be finite in {dtype}, got {values[~values.isfinite()][0].item()}")
         self.weight = nn.Parameter(values)
-        ends = {"source": topology.source, "target": topology.target - topology.fixed}
-        for name, array in ends.items():
-            self.register_buffer(name, torch.tensor(array, device=device), persistent=False)
+        for name, tensor in dynamics.ends_and_places(topology, device).items():
+            self.register_buffer(name, tensor, persistent=False)
 
     @classmethod
     def stack(cls, nets: Sequence[MeshNet]) -> MeshNet:
@@ -139,7 +142,7 @@ class MeshNet(nn.Module):
             raise ValueError(f"the weights must be of nets {list(self.nets)}, got shape {tuple(weight.shape)}")
         alike = {"hidden": self.hidden, "output": self.output, "dtype": self.weight.dtype, "device": self.weight.device}
         made = MeshNet(topology, self.ticks, weight=weight, **alike)
-        self.topology, self.source, self.target = topology, made.source, made.target
+        self.topology, self.source, self.target, self.place = topology, made.source, made.target, made.place
         self._long_enough, self._ends = made._long_enough, None
         self.weight.grad = None
         self.weight.data = made.weight.data
@@ -160,12 +163,15 @@ class MeshNet(nn.Module):
     @property
     def wiring(self) -> Wiring:
         """The topology as tensors, for the kernels."""
-        return Wiring(self.source, self.target, self.topology.fixed, self.topology.free, self.topology.outputs)
+        source = self.source
+        if self._wiring is None or self._wiring.source is not source:  # of another graph, or on another device
+            self._wiring = dynamics.wired(self.topology, source=source, target=self.target, place=self.place)
+        return self._wiring
 
     def drive(
         self, x: Float[Tensor, "..."], initial: Float[Tensor, "..."] | None = None, *, goes_on: bool = False
-    ) -> tuple[Float[Tensor, "t *nets b i"], Float[Tensor, "*nets b f"]]:
-        """Lay data out for the kernels: the clamped inputs (with the bias) of every tick, and the first free state.
+    ) -> tuple[Float[Tensor, "t *nets b i"], Float[Tensor, "*nets b f"] | None]:
+        """Lay data out for the kernels: the clamped inputs (with the bias) of every tick, and the first free state, None if it is rest.
 
         Args:
             x: a static input `*nets b i`, held for all ticks, or a sequence `*nets b t i`, one entry a tick.
@@ -179,9 +185,9 @@ class MeshNet(nn.Module):
         """
         if not isinstance(x, Tensor):
             raise ValueError(f"expected the input as a torch.Tensor, got {type(x).__name__}; torch.as_tensor() makes one")
-        topology, nets = self.topology, len(self.nets)
-        shape = tuple(x.shape)
-        if x.ndim not in (nets + 2, nets + 3) or shape[:nets] != self.nets or shape[-1] != topology.features:
+        topology, weight = self.topology, self.weight
+        nets, shape = weight.ndim - 1, tuple(x.shape)
+        if x.ndim not in (nets + 2, nets + 3) or shape[:nets] != weight.shape[:-1] or shape[-1] != topology.features:
             side = f"{self.nets[0]} x " if nets else ""
             raise ValueError(
                 f"expected an input of shape {side}batch x {topology.features} features, or {side}batch x ticks x "
@@ -190,32 +196,28 @@ class MeshNet(nn.Module):
         if not shape[nets]:
             raise ValueError("a batch needs at least one example, got none")
         for name, given in (("input", x), ("initial state", initial)):
-            if given is not None and given.dtype != self.weight.dtype:
-                raise ValueError(
-                    f"the {name} is {given.dtype} but the weights are {self.weight.dtype}; convert one with .to()"
-                )
+            if given is not None and given.dtype != weight.dtype:
+                raise ValueError(f"the {name} is {given.dtype} but the weights are {weight.dtype}; convert one with .to()")
         if topology.bias:
-            x = torch.cat([x, x.new_ones(*shape[:-1], 1)], dim=-1)
-        state = x.new_zeros(*shape[: nets + 1], topology.free)
+            x = functional.pad(x, (0, 1), value=1.0)
         if x.ndim == nets + 2:
             clamped = x.expand(self.ticks, *x.shape)
         else:
-            clamped = x.movedim(nets + 1, 0)
-            if not len(clamped):
+            clamped, ticks = x.movedim(nets + 1, 0), shape[nets + 1]
+            if not ticks:
                 raise ValueError("a sequence needs at least 1 tick, got 0")
-            if not goes_on and len(clamped) not in self._long_enough:
-                reach.check_outputs(topology, len(clamped))
-                self._long_enough.add(len(clamped))
-        if not topology.clamped:
-            if x.ndim != nets + 2:
-                raise ValueError("free inputs take their data as the initial state, so a sequence cannot be given")
-            state[..., : topology.inputs] = x
-            clamped = clamped[..., :0]
-        if initial is not None:
-            if initial.shape != state.shape:
-                raise ValueError(f"expected an initial state of shape {tuple(state.shape)}, got {tuple(initial.shape)}")
-            state = state + initial
-        return clamped, state
+            if not goes_on and ticks not in self._long_enough:
+                reach.check_outputs(topology, ticks)
+                self._long_enough.add(ticks)
+        if initial is not None and initial.shape != (*shape[: nets + 1], topology.free):
+            expected = (*shape[: nets + 1], topology.free)
+            raise ValueError(f"expected an initial state of shape {expected}, got {tuple(initial.shape)}")
+        if topology.clamped:
+            return clamped, initial
+        if x.ndim != nets + 2:
+            raise ValueError("free inputs take their data as the initial state, so a sequence cannot be given")
+        state = functional.pad(x, (0, topology.free - topology.inputs))
+        return clamped[..., :0], state if initial is None else state + initial
 
     def states(
         self, x: Float[Tensor, "..."], initial: Float[Tensor, "..."] | None = None
@@ -225,15 +227,21 @@ class MeshNet(nn.Module):
         The third axis has one entry more than there are ticks. Arguments and errors as in `drive`.
         """
         clamped, state = self.drive(x, initial)
-        ticks = dynamics.run(self.read_by(), clamped, state, self.activation)
-        return torch.stack([state, *(tick.activity for tick in ticks)], dim=-2)
+        after = [tick.activity for tick in dynamics.run(self.read_by(), clamped, state, self.activation)]
+        return torch.stack([torch.zeros_like(after[0]) if state is None else state, *after], dim=-2)
+
+    def outputs(
+        self, x: Float[Tensor, "..."], initial: Float[Tensor, "..."] | None = None
+    ) -> Float[Tensor, "*nets b ticks o"]:
+        """Run the mesh; give the activity of the outputs after every tick. Arguments and errors as in `drive`."""
+        ticks = dynamics.run(self.read_by(), *self.drive(x, initial), self.activation)
+        return torch.stack([self.wiring.of_outputs(tick.activity) for tick in ticks], dim=-2)
 
     def forward(self, x: Float[Tensor, "..."], initial: Float[Tensor, "..."] | None = None) -> Float[Tensor, "*nets b o"]:
         """Run the mesh; give the activity of the outputs after the last tick. Arguments and errors as in `drive`."""
-        clamped, activity = self.drive(x, initial)
-        for tick in dynamics.run(self.read_by(), clamped, activity, self.activation):
-            activity = tick.activity
-        return activity[..., -self.topology.outputs :]
+        clamped, state = self.drive(x, initial)
+        (last,) = deque(dynamics.run(self.read_by(), clamped, state, self.activation), maxlen=1)  # no earlier one is kept
+        return self.wiring.of_outputs(last.activity)
 
     def extra_repr(self) -> str:
         """Say what the mesh is, for `print`."""

@@ -41,9 +41,8 @@ def gradient_everywhere(
     there = torch.tensor(_places(net.topology, candidates), device=net.weight.device)
     weight = net.weight.new_zeros(*net.nets, candidates.edges).index_copy(-1, there, net.weight)
     clamped, state = net.drive(x)
-    ends = wiring_of(candidates)
-    wiring = ends._replace(source=ends.source.to(net.weight.device), target=ends.target.to(net.weight.device))
-    engine = forward_only.find(plan(candidates, len(clamped), state.shape[-2]).engine)
+    wiring = wiring_of(candidates, net.weight.device)
+    engine = forward_only.find(plan(candidates, clamped.shape[0], clamped.shape[-2]).engine)
     return forward_only.loss_and_gradient(weight, wiring, clamped, state, net.activation, learner.loss, y, engine)[1]
 
 

@@ -131,7 +131,7 @@ class DampedSteps:
         loss, net = self.learner.loss, self.learner.net
         if not loss.every_tick:
             return loss(self.learner.scores(x), y, importance)[0]
-        return loss.over_ticks(net.states(x)[..., 1:, -net.topology.outputs :], y, importance)
+        return loss.over_ticks(net.outputs(x), y, importance)
 
     def _penalty(self, weight: Tensor) -> Tensor:
         return 0.5 * self.settings.penalty * weight.square().sum(-1)

@@ -153,7 +153,7 @@ def _protocol() -> str:
     return (
         'The paper asks, as future work, that "the scalability of each algorithm" (BP, computational graphs, FOP) be "evaluated in terms of computational complexity". '
         "The answer, derived in [complexity.md](../complexity.md): with N neurons, F of them free, E edges, O outputs, T ticks and B examples, one gradient takes of the order of "
-        "`T B N⁴` operations as published, `T B E F²` by *influence*, `T² B F³` by *factored* (`B F² O` at up to three ticks), and `T B N F` by backpropagation through "
+        "`T B N⁴` operations as published, `T B E F²` by *influence*, `T² B F³` by *factored* (at up to three ticks no more than backpropagation), and `T B N F` by backpropagation through "
         "the computational graph; it holds `B N³`, `B E F`, `T B F²` and `T B N` numbers. Exponents are fitted by least squares in logarithms over the upper half of the range "
         f"that a gradient of at most 15 billion operations allows, each with the 95 % interval of its slope. {INPUTS} inputs with the bias, {OUTPUTS} outputs, {TICKS} ticks and batch {BATCH} where "
         f"they do not grow themselves; {EDGES} edges or {HIDDEN} hidden neurons where those are held, {SMALL} hidden neurons against ticks and batch; float32, one thread. Every gradient is compared "

@@ -17,7 +17,7 @@ def costs(given: Task) -> dict[str, Cost]:
     """
     topology, ticks, batch = given.net.topology, given.net.ticks, len(given.x)
     n, e, f, o = topology.neurons, topology.edges, topology.free, topology.outputs
-    counted = plan(topology, ticks, batch)
+    counted = plan(topology, ticks, batch, still=True)
     tensor, swept = counted.others["as published (N x N x N)"], counted.others["backprop through the ticks"]
     dense = min(("influence", "factored"), key=lambda name: counted.costs[name].flops)
     tangents = 2 * batch * e * f * (topology.fixed + 2 * (ticks - 1) * f)
@@ -26,7 +26,7 @@ def costs(given: Task) -> dict[str, Cost]:
         "compiled": counted.costs[dense],
         **dict.fromkeys(("bptt", "backprop", "bptt_compiled"), swept),
         "jacfwd": Cost(tangents, 4 * (2 * e * n * f + 3 * batch * e * f)),
-        "jacrev": Cost(o * swept.flops // 2, 4 * 3 * batch * o * n * f),
+        "jacrev": Cost(o * swept.flops * 2 // 3, 4 * 3 * batch * o * n * f),
         "numpy": Cost(tensor.flops, 4 * tensor.bytes),  # four tensors of float64 at once, where the plan has two of float32
         "numpy_single": Cost(tensor.flops, 2 * tensor.bytes),
         "published": Cost(tensor.flops, 2 * tensor.bytes),

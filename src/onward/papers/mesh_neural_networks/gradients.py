@@ -1,7 +1,8 @@
 """One gradient of one batch by every method there is, on the same weights: ours, the published ones, and those of automatic differentiation.
 
-The rivals are written as one writes them who knows what they cost: what static inputs bring is multiplied once, the first tick, which
-starts from zero, takes no product, and edges are laid out as a matrix once a step. Every neuron is ReLU, as in the paper.
+The rivals are written as one writes them who knows what they cost, and leave out what ours leave out: what static inputs bring is multiplied
+once, the first tick, which starts from zero, takes no product, outputs that feed nobody are computed where they are read, and edges are laid
+out as a matrix once a step. Every neuron is ReLU, as in the paper.
 
 Axes: b batch, i features, o outputs, e edges, n neurons, f free neurons.
 """
@@ -52,17 +53,20 @@ def task(topology: Topology, *, ticks: int, batch: int, seed: int, dtype: torch.
 def outputs_by_hand(net: MeshNet) -> Callable[[Tensor, Tensor], Tensor]:
     """Give the function of weights and inputs (`b i`, or `i`) that automatic differentiation is let loose on."""
     topology, ticks = net.topology, net.ticks
-    place, shape = net.source * topology.free + net.target, (topology.neurons, topology.free)
+    fixed, free, last = topology.fixed, topology.free, topology.outputs
+    apart = ticks > 1 and topology.speaking + last == free  # no output feeds anybody
+    moved = topology.speaking if apart else free
 
     def outputs(weight: Tensor, x: Tensor) -> Tensor:
-        w = weight.new_zeros(shape[0] * shape[1]).scatter(0, place, weight).view(shape)
-        brought = x @ w[: topology.features]
-        if topology.bias:
-            brought = brought + w[topology.features]
-        recurrent, activity = w[topology.fixed :], torch.relu(brought)
-        for _ in range(ticks - 1):
+        x = functional.pad(x, (0, 1), value=1.0) if topology.bias else x
+        w = weight.new_zeros((fixed + moved) * free).scatter(0, net.place, weight).view(fixed + moved, free)
+        moving, reading = w.split((moved, last), dim=1) if apart else (w, w)
+        of_inputs, recurrent = moving.split((fixed, moved))
+        brought = x @ of_inputs
+        activity = torch.relu(brought)
+        for _ in range(ticks - 1 - apart):
             activity = torch.relu(_plus(brought, activity, recurrent))
-        return activity[..., -topology.outputs :]
+        return torch.relu(torch.cat([x, activity], dim=-1) @ reading) if apart else activity[..., -last:]
 
     return outputs
 
@@ -89,7 +93,7 @@ def compiled_kernels(given: Task) -> Step:
     engine = forward_only.find(min(("influence", "factored"), key=lambda name: costs[name].flops))
     loss, wiring, activation = ForwardOnly(net).loss, net.wiring, net.activation
 
-    def whole(weight: Tensor, clamped: Tensor, state: Tensor, y: Tensor) -> Tensor:
+    def whole(weight: Tensor, clamped: Tensor, state: Tensor | None, y: Tensor) -> Tensor:
         return forward_only.loss_and_gradient(weight, wiring, clamped, state, activation, loss, y, engine)[1]
 
     ready, weight = torch.compile(whole, dynamic=False), net.weight.detach()

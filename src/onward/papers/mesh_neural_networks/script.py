@@ -67,11 +67,10 @@ class Script(AbstractLearner):
         self, x: Float[Tensor, "*nets b i"], y: Tensor, *, importance: Float[Tensor, "*nets b"] | None = None
     ) -> Iterator[Credit]:
         """Yield the one parcel of a batch."""
-        clamped, activity = self.net.drive(x)
+        clamped, state = self.net.drive(x)
         with torch.enable_grad():
-            for tick in dynamics.run(self.net.read_by(), clamped, activity, self._learning):
-                activity = tick.activity
-            value, _ = self.loss(activity[..., -self.net.topology.outputs :], y, importance)
+            *_, last = dynamics.run(self.net.read_by(), clamped, state, self._learning)
+            value, _ = self.loss(last.activity[..., -self.net.topology.outputs :], y, importance)
             (gradient,) = torch.autograd.grad(value.sum(), [self.net.weight])
         yield Credit(value.detach(), {"net.weight": gradient})
 
