@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from typing import Any
 
 import torch
 from torch import nn
@@ -94,7 +95,7 @@ def against_depth(
     return [Outcome({}, history) for _ in seeds]
 
 
-def _cost(learner: AbstractLearner, recipe: Recipe, batch: int, **flags: bool) -> StepCost:
+def _cost(learner: AbstractLearner, recipe: Recipe, batch: int, **flags: Any) -> StepCost:
     net = getattr(learner, "net", None) or learner.get_submodule("learner.net")
     assert isinstance(net, LayeredNet)  # noqa: S101
     return step_cost(learner, recipe, net.shapes[0], batch, net.outputs, **flags)
