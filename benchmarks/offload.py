@@ -26,6 +26,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import torch
@@ -171,10 +172,18 @@ def train(settings: argparse.Namespace) -> None:
     summary |= {key: sum(line[key] for line in found) for key in ("waited", "read", "written")}
     summary["peak"] = max([line["peak"] for line in found] + [peak_resident()])
     summary["first_losses"], summary["last_losses"] = found[0]["losses"], found[-1]["losses"]
-    summary["below_chance"] = [
-        next((line["step"] for line in found if line["losses"][k] < math.log(10)), None) for k in range(settings.blocks)
-    ]
+    summary["below_chance"] = [stays_below([line["losses"][k] for line in found]) for k in range(settings.blocks)]
+    summary["median_seconds"], summary["least_seconds"] = (
+        choose(line["seconds"] for line in found) for choose in (median, min)
+    )
     (settings.folder / "train.json").write_text(json.dumps(summary))
+
+
+def stays_below(losses: list[float]) -> int | None:
+    """Give the step from which on a loss is below that of a guess, ln 10; None if it is not at the end."""
+    above = [step for step, loss in enumerate(losses, 1) if loss >= math.log(10)]
+    first = above[-1] + 1 if above else 1
+    return first if first <= len(losses) else None
 
 
 def infer(settings: argparse.Namespace) -> None:
@@ -206,13 +215,13 @@ def show(result: dict[str, Any]) -> None:
     """Print what was seen."""
     train, infer, speed = result["train"], result["infer"], result["disk"]
     moved = train["read"] + train["written"]
-    alive = sum(step is not None for step in train["below_chance"])
+    alive = [step for step in train["below_chance"] if step is not None]
     losses = train["last_losses"]
     print(f"net with Adam's state    {train['net_bytes'] / 1e9:8.2f} GB in {result['settings']['blocks']} blocks")
     print(f"peak resident, training  {train['peak'] / 1e9:8.3f} GB over {train['steps']} steps")
     print(f"peak resident, inference {infer['peak'] / 1e9:8.3f} GB over {infer['pictures']} pictures")
     print(
-        f"seconds a step           {train['seconds'] / train['steps']:8.2f}, of which {train['waited'] / train['steps']:.2f} for the disk"
+        f"seconds a step           {train['seconds'] / train['steps']:8.2f}, of which {train['waited'] / train['steps']:.2f} for the disk; the quickest {train['least_seconds']:.2f}"
     )
     print(
         f"read and written         {moved / train['steps'] / 1e9:8.2f} GB a step, {moved / train['seconds'] / 1e9:.2f} GB/s"
@@ -221,7 +230,9 @@ def show(result: dict[str, Any]) -> None:
         f"the disk alone           {speed['both'] / 1e9:8.2f} GB/s both ways at once, {speed['read'] / 1e9:.2f} read, {speed['write'] / 1e9:.2f} written"
     )
     print(f"inference                {infer['read'] / infer['seconds'] / 1e9:8.2f} GB/s, accuracy {infer['accuracy']:.4f}")
-    print(f"blocks below ln 10       {alive:8d}, losses at the end {min(losses):.3f} to {max(losses):.3f}")
+    print(
+        f"blocks below ln 10       {len(alive):8d} from step {max(alive, default=0)} on, losses at the end {min(losses):.3f} to {max(losses):.3f}"
+    )
 
 
 if __name__ == "__main__":
