@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import pytest
 import torch
@@ -67,7 +68,7 @@ def test_the_peak_of_a_step_that_is_not_run_is_that_of_one_that_is(net: str, rul
     assert found.held.gradients == 0
 
 
-def slope(rule: str, batch: int, recipe: Recipe, **flags: bool) -> float:
+def slope(rule: str, batch: int, recipe: Recipe, **flags: Any) -> float:
     """Bytes a layer of 100 more."""
     deep, shallow = (
         step_cost(RULES[rule](mlp(100, (100,) * depth, 10, bias=False)), recipe, (100,), batch, 10, **flags).peak
