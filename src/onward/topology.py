@@ -103,7 +103,7 @@ class Topology:
 
     @property
     def speaking(self) -> int:
-        """Number of free neurons up to the last one that an edge leaves: all, or all but outputs that feed nobody."""
+        """Number of free neurons up to the last one that an edge leaves; those behind it, often the outputs, feed nobody."""
         return max(0, int(self.source[-1]) + 1 - self.fixed) if self.edges else 0
 
     @property

@@ -65,7 +65,7 @@ class _Task:
 
     @property
     def moving(self) -> int:
-        """Ticks at which free neurons say something, before the last and at the last: from rest not at the first."""
+        """Ticks at which free neurons say something: from rest all but the first."""
         return self.ticks - 1 if self.topology.clamped else self.ticks
 
 
