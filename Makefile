@@ -4,6 +4,8 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 BENCH  := build/bench
+# tests beside each other, a file by one process
+SIDE   := -n auto --maxprocesses 4 --dist loadfile
 
 .PHONY: demo test check soak bench report clean
 
@@ -11,7 +13,7 @@ demo: $(READY)          ## train meshes forward-only on Iris and spirals, layers
 	$(BIN)/onward demo
 
 test: check             ## all checks: format, lint, layers, types, tests
-	$(BIN)/pytest
+	$(BIN)/pytest $(SIDE)
 
 check: $(READY)         ## the checks that run no test
 	$(BIN)/ruff format --check .
@@ -20,7 +22,7 @@ check: $(READY)         ## the checks that run no test
 	$(BIN)/pyright
 
 soak: $(READY)          ## the long tests: reduced runs of the papers' tables, many random graphs
-	HYPOTHESIS_PROFILE=soak $(BIN)/pytest -m "slow or not slow"
+	HYPOTHESIS_PROFILE=soak $(BIN)/pytest $(SIDE) -m "slow or not slow"
 
 bench: $(READY)         ## gradients of meshes, and steps and ranks of blocks, beside backpropagation, measured anew; best on an idle machine
 	rm -rf $(BENCH)

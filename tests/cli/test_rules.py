@@ -85,11 +85,11 @@ def test_rules_on_numbers(capsys: pytest.CaptureFixture[str]) -> None:
         (
             "iris",
             ("--rule", "mf", "--layers", "8,x"),
-            "--layers takes whole numbers from 1 to 10000, or one of them so many times, as 64,64 or 64*3, got '8,x'",
+            "--layers takes whole numbers from 1 to 10000, or one of them so many times, as 64,64 or 64.3, got '8,x'",
         ),
-        ("iris", ("--rule", "mf", "--layers", "8,0"), "as 64,64 or 64*3, got '8,0'"),
-        ("iris", ("--rule", "mf", "--layers", ""), "as 64,64 or 64*3, got ''"),
-        ("iris", ("--rule", "mf", "--layers", "99999"), "as 64,64 or 64*3, got '99999'"),
+        ("iris", ("--rule", "mf", "--layers", "8,0"), "as 64,64 or 64.3, got '8,0'"),
+        ("iris", ("--rule", "mf", "--layers", ""), "as 64,64 or 64.3, got ''"),
+        ("iris", ("--rule", "mf", "--layers", "99999"), "as 64,64 or 64.3, got '99999'"),
         (
             "diabetes",
             ("--rule", "ff"),
