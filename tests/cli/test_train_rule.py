@@ -117,7 +117,7 @@ MISTAKES = [
     (("--layers", "8"), "--layers is for nets that a --rule teaches, but none is asked for, got --layers 8"),
     (
         ("--rule", "mf", "--layers", "8,x"),
-        "--layers takes whole numbers from 1 to 10000, or one of them so many times, as 64,64 or 64*3, got '8,x'",
+        "--layers takes whole numbers from 1 to 10000, or one of them so many times, as 64,64 or 64.3, got '8,x'",
     ),
     (("--rule", "mf", "--hidden", "5"), "--hidden is for meshes, and --rule mf trains layers, got --hidden 5"),
     (("--rule", "mf", "--solver", "adam"), "--solver is for meshes, and --rule mf trains layers, got --solver adam"),
