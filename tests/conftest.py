@@ -6,6 +6,8 @@ import hypothesis
 import pytest
 import torch
 
+for size in ("COLUMNS", "LINES"):  # which a process that runs tests side by side has, and rich would keep to
+    os.environ.pop(size, None)
 hypothesis.settings.register_profile("test", max_examples=60, deadline=None, derandomize=True, database=None)
 hypothesis.settings.register_profile("soak", max_examples=2000, deadline=None, print_blob=True)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "test"))
