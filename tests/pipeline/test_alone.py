@@ -90,7 +90,7 @@ def test_what_one_rank_cannot_do_is_told_in_a_sentence(tmp_path: Path) -> None:
             ({"ahead": -1}, "ahead must be a whole number of at least 0, got -1"),
             ({"places": 0}, "places must be a whole number of at least 1, got 0"),
             ({"folder": tmp_path, "every_steps": 0}, "every_steps must be a whole number of at least 1, or None, got 0"),
-            ({"folder": tmp_path, "every_seconds": -1.0}, "every_seconds must be at least 0, got -1"),
+            ({"folder": tmp_path, "every_seconds": -1.0}, "every_seconds must be a number of at least 0, got -1"),
             ({"generator": None}, "rank 0 needs a generator of the orders, got None"),
             ({"partition": Partition((1, 3))}, r"the partition \[1, 3\] is for 2 ranks, but there are 1"),
         ):
