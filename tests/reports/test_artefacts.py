@@ -15,7 +15,6 @@ RESULTS = Path(__file__).parents[2] / "results"
 UNDER_WAY = {
     "changing-graphs",
     "complexity",
-    "convergence",
     "mesh-speed",
     "online",
     "ranks",
