@@ -16,7 +16,6 @@ UNDER_WAY = {
     "changing-graphs",
     "complexity",
     "mesh-speed",
-    "online",
     "ranks",
     "scale",
     "speed",
