@@ -13,17 +13,12 @@ from onward.learners.backprop_by_block import BackpropByBlock
 from onward.learners.base import AbstractLearner
 from onward.learners.mono_forward import MonoForward
 from onward.meters.activities import activities
-from onward.nets.builders import cnn, mlp
+from onward.nets.builders import mlp
 from onward.nets.layered import LayeredNet
-from onward.training.fit import Recipe
 from onward.training.step_cost import step_cost
+from tests.training.test_step_cost import ADAM, NETS, B
 
-B, NUMBER = 16, 4  # bytes of a number
-ADAM = Recipe(partial(torch.optim.Adam, fused=True), 1)
-NETS: dict[str, Callable[[], LayeredNet]] = {
-    "mlp": lambda: mlp(20, (30, 40, 50), 3, bias=False),
-    "cnn": lambda: cnn((2, 8, 8), 3, channels=(4, 5, 6)),
-}
+NUMBER = 4  # bytes of a number
 RULES: dict[str, Callable[[LayeredNet], AbstractLearner]] = {
     "bp": Backprop,
     "bp by block": BackpropByBlock,

@@ -8,7 +8,7 @@ import torch
 
 from onward.learners.backprop import Backprop
 from onward.learners.mono_forward import MonoForward
-from onward.meters.moved import Moved
+from onward.meters.operations import Operations
 from onward.nets.builders import mlp
 from onward.training.fit import Recipe
 from onward.training.step_cost import step_cost
@@ -19,9 +19,9 @@ ADAM = partial(torch.optim.Adam, fused=True)
 
 
 def moved(run: Callable[[], object]) -> int:
-    with Moved() as counter:
+    with Operations() as found:
         run()
-    return counter.count
+    return found.moved
 
 
 @pytest.mark.parametrize(

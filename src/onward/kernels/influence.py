@@ -31,9 +31,8 @@ def step(
     kept = wiring.outputs if final else wiring.free
     column = wiring.target - (wiring.free - kept)
     reads = tick.reads
-    said = reads.index_select(-1, wiring.source) * (
-        column >= 0
-    )  # what enters a neuron whose column is not kept is added as zero
+    # what enters a neuron whose column is not kept is added as zero
+    said = reads.index_select(-1, wiring.source) * (column >= 0)
     if carried is None:
         influence = reads.new_zeros(*reads.shape[:-1], wiring.source.numel(), kept)
     else:

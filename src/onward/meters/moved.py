@@ -11,29 +11,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from torch import Tensor
-from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 ALLOCATING = ("aten::empty", "aten::new_empty")  # gives memory and touches none of it
 OVERWRITING = ("aten::copy_", "aten::fill_", "aten::zero_")  # does not read what it changes
-
-
-class Moved(TorchDispatchMode):
-    """Within a `with`, counts the bytes that operations read and write, those of autograd too.
-
-    Attributes:
-        count: bytes so far.
-    """
-
-    def __init__(self) -> None:
-        """Begin at 0."""
-        super().__init__()
-        self.count = 0
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        made = func(*args, **(kwargs or {}))
-        self.count += bytes_moved(func, args, kwargs or {}, made)
-        return made
 
 
 def bytes_moved(func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], made: Any) -> int:

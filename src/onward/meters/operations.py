@@ -17,10 +17,10 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import TreeSpec, tree_flatten, tree_unflatten
-from torch.utils.flop_counter import flop_registry
 
 from onward.meters.moved import bytes_moved
 from onward.meters.rate import best, copied_per_second
+from onward.nets.cost import of_operation
 
 MOST_NUMBERS = 2**24  # of one tensor of an operation that is timed as it is
 MOST_PRODUCTS = 2_000_000_000  # multiply-adds of such a one
@@ -99,7 +99,7 @@ class Operations(TorchDispatchMode):
         made = func(*args, **kwargs)
         key = (func, formed, len(args))
         if key not in self._known:
-            products, moved = _products(func, args, kwargs, made), bytes_moved(func, args, kwargs, made)
+            products, moved = of_operation(func, args, kwargs, made), bytes_moved(func, args, kwargs, made)
             self._known[key] = Operation(func, formed, spec, products, moved)
         if self._known[key].moved:
             self._into[self._known[key]] += 1
@@ -132,18 +132,13 @@ class Stopwatch:
             args, kwargs = tree_unflatten([_real(leaf, self.device) for leaf in small.leaves], small.spec)
             function = operation.function
             made = function(*args, **kwargs)
-            work = _products(function, args, kwargs, made) if operation.products else None
+            work = of_operation(function, args, kwargs, made) if operation.products else None
             work = work or bytes_moved(function, args, kwargs, made)
             del made
             taken = best(lambda: function(*args, **kwargs), self.device, SPENT)
         except (RuntimeError, ValueError, IndexError):  # sizes that do not go together any more, or too little memory
             return self.call + operation.moved * self.a_byte
         return taken * max(1.0, (operation.products or operation.moved) / work)
-
-
-def _products(function: Any, args: Any, kwargs: Any, made: Any) -> int:
-    count = flop_registry.get(function._overloadpacket)
-    return 0 if count is None else count(*args, **kwargs, out_val=made) // 2
 
 
 def _halved(operation: Operation) -> Operation:

@@ -1,4 +1,4 @@
-"""How fast this machine is at what steps are made of: multiply-adds of a matrix product, the optimiser's own work, moving bytes.
+"""How fast this machine is at what is not timed operation by operation: the optimiser's own work, and moving bytes.
 
 Measured in a fraction of a second, as the best of some runs, so that what else runs counts as little as it can.
 """
@@ -14,12 +14,6 @@ from torch import Tensor
 BUDGET = 0.15  # seconds a measurement may take, at the least two runs
 LARGEST = 4_000_000  # numbers that the optimiser is tried on
 COPIED = 2**26  # numbers of four bytes that are copied: more than any cache holds
-
-
-def products_per_second(rows: int, inputs: int, outputs: int, dtype: torch.dtype, device: torch.device) -> float:
-    """Give the multiply-adds a second of `rows x inputs` times `inputs x outputs`."""
-    x, w = (torch.ones(size, dtype=dtype, device=device) for size in ((rows, inputs), (outputs, inputs)))
-    return rows * inputs * outputs / best(lambda: x @ w.T, device)
 
 
 def seconds_a_number(

@@ -6,7 +6,7 @@ pooling and normalisation are not counted.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -32,10 +32,14 @@ class Products(TorchDispatchMode):
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         given = func(*args, **(kwargs or {}))
-        flops = flop_registry.get(func._overloadpacket)
-        if flops is not None:
-            self.count += flops(*args, **(kwargs or {}), out_val=given) // 2  # a multiplication and an addition are two
+        self.count += of_operation(func, args, kwargs or {}, given)
         return given
+
+
+def of_operation(func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], made: Any) -> int:
+    """Give the multiply-adds of one operation, from what it was given and what it made."""
+    flops = flop_registry.get(func._overloadpacket)
+    return 0 if flops is None else flops(*args, **kwargs, out_val=made) // 2  # a multiplication and an addition are two
 
 
 def counted(run: Callable[[], object]) -> int:

@@ -105,9 +105,8 @@ def _epochs(worker: Worker, ahead: int, held: ExitStack) -> Generator[Epoch, Non
                     try:
                         yield told
                     except GeneratorExit:
-                        with suppress(
-                            RankLost
-                        ):  # a generator that is left cannot raise; `joined` says it when the script ends
+                        # A generator that is left cannot raise; `joined` says it when the script ends.
+                        with suppress(RankLost):
                             _leave(worker, worker.drive)
                         raise
         while yielded < worker.epochs:
