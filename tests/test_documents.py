@@ -71,6 +71,19 @@ def test_the_example_of_a_net_of_ones_own_says_what_came_of_it(tmp_path: Path) -
     assert float(exported[1]) > 0.95
 
 
+def test_the_example_of_a_budget_gives_the_gradient_and_prints_the_plan_that_is_shown(tmp_path: Path) -> None:
+    page = (ROOT / "docs/rules/forward-only.md").read_text().split("## Within a budget", 1)[1]
+    shown = re.search(r"```\n(Plan .*?)```", page, re.DOTALL)
+    assert shown is not None
+    assert run(example("docs/rules/forward-only.md", "## Within a budget"), tmp_path) == shown[1]
+
+
+def test_the_example_of_a_large_mesh_goes_by_the_sparse_engine(tmp_path: Path) -> None:
+    said = run(example("docs/rules/forward-only.md", "## Large sparse meshes"), tmp_path)
+    assert "10794 neurons (784 inputs, 10000 hidden, 10 outputs), 100000 edges" in said
+    assert said.splitlines()[-1] == "sparse torch.Size([100000])"
+
+
 def test_the_examples_of_streams_run_learn_and_go_on(tmp_path: Path) -> None:
     page = (ROOT / "docs/rules/forward-only.md").read_text().split("## Streams", 1)[1].split("## ", 1)[0]
     said = run("\n".join(re.findall(r"```python\n(.*?)```", page, re.DOTALL)), tmp_path)

@@ -1,5 +1,6 @@
 """The command line says what it does, and answers mistakes with one sentence and an exit code."""
 
+import json
 import re
 import runpy
 import sys
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from onward.cli import app, topologies
+from onward.cli import app, topologies, words
 from onward.training.fit import TrainingFailed
 
 
@@ -79,13 +80,32 @@ def test_explain_cuts_a_gradient_to_fit_a_budget(capsys: pytest.CaptureFixture[s
 def test_explain_says_what_does_not_fit_this_machine(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(topologies, "available", lambda: 1000)
-    _, out, _ = call(capsys, "explain", "mesh:5-40-3")
-    assert "'factored' does not fit: it takes" in " ".join(out.split())
-    assert "and 1 kB are free here" in " ".join(out.split())
-    monkeypatch.setattr(topologies, "available", lambda: None)
-    _, out, _ = call(capsys, "explain", "mesh:5-40-3")
-    assert "does not fit:" not in out
+    def told(free: int | None) -> str:
+        monkeypatch.setattr(topologies, "available", lambda: free)
+        return call(capsys, "explain", "mesh:5-40-3")[1]
+
+    said = told(200_000)
+    assert "Chosen is factored: the least work; " in said
+    assert "influence takes" in said
+    assert "In all it takes about" in said
+    assert "; 200 kB are free here." in said
+    assert "It does not fit: --budget cuts what is carried into parts, or a smaller batch." in said
+    assert "It does not fit: take a smaller or sparser graph, or a smaller batch." in told(10_000)
+    assert "does not fit:" not in told(10**9)
+    unknown = told(None)
+    assert "does not fit:" not in unknown
+    assert "are free here" not in unknown
+
+
+def test_explain_refuses_a_graph_that_memory_cannot_hold_before_it_is_made(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(words, "available", lambda: 10**10)
+    code, out, err = call(capsys, "explain", "mesh:784-100000-10")
+    assert (code, out) == (2, "")
+    assert "10,080,507,950 edges" in err
+    assert "lattice:784-316x317-10" in err
+    assert len(err.splitlines()) == 1
 
 
 def test_explain_counts_what_no_machine_could_hold(capsys: pytest.CaptureFixture[str]) -> None:
@@ -228,9 +248,11 @@ def test_run_and_report_from_nothing(capsys: pytest.CaptureFixture[str], tmp_pat
     name = "mnn/numerical-test/ticks-1"
     code, out, _ = call(capsys, "run", name)
     assert code == 0
+    assert out.endswith("Stored under results; `onward report numerical-test` shows them.")
     assert (tmp_path / "results" / name / "seed-100.json").exists()
     code, out, _ = call(capsys, "run", name)
     assert "Nothing to run" in out
+    assert out.endswith("as it is declared; `onward report numerical-test` shows them.")
     code, out, _ = call(capsys, "list")
     assert "1 of 6" in out
     code, out, _ = call(capsys, "report", "numerical-test")
@@ -238,6 +260,17 @@ def test_run_and_report_from_nothing(capsys: pytest.CaptureFixture[str], tmp_pat
     page = (tmp_path / "reports" / "numerical-test.html").read_text()
     assert "Reduced: 5 of the declared seeds are missing" in page
     assert (tmp_path / "reports" / "numerical-test.md").exists()
+
+
+def test_results_of_an_earlier_declaration_are_told_from_none(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    name = "mnn/numerical-test/ticks-1"
+    assert call(capsys, "run", name)[0] == 0
+    stored = tmp_path / "results" / name / "seed-100.json"
+    result = json.loads(stored.read_text())
+    stored.write_text(json.dumps(result | {"digest": "0" * 64}))
+    code, _, err = call(capsys, "report", "numerical-test")
+    assert code == 2
+    assert "results of numerical-test are stored under results, but of another declaration of it" in err
 
 
 def test_demo_trains_and_writes_its_page(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from onward.experiments.result import Result
-from onward.experiments.statistics import geometric, mean, paired, wider
+from onward.experiments.statistics import Mean, geometric, holm, mean, paired, wider
 
 
 def test_interval_is_students() -> None:
@@ -61,3 +61,38 @@ def test_an_interval_for_several_comparisons_is_that_of_a_smaller_share_of_error
     assert (found.value - found.half, found.value + found.half) == pytest.approx((low, high))
     assert wider(mean(numbers), 1).half == pytest.approx(mean(numbers).half)
     assert wider(mean([0.5]), 3).n == 1
+
+
+def with_chance(chance: float, n: int = 20) -> Mean:
+    """A mean whose difference from 0 has a p-value, below 0."""
+    apart, half = map(float, stats.t.ppf([1 - chance / 2, 0.975], n - 1))
+    return Mean(-0.3 * apart, 0.3 * half, n)
+
+
+@pytest.mark.parametrize(
+    ("chances", "differs"),
+    [
+        ([0.049], [True]),
+        ([0.051], [False]),
+        ([0.04, 0.024], [True, True]),  # neither would do at 0.025 if the other did not
+        ([0.026, 0.026], [False, False]),
+        ([0.016, 0.04, 0.024], [True, True, True]),
+        ([0.04, 0.03, 0.016], [False, False, True]),  # the second is too large for 0.025, so the third is not looked at
+    ],
+)
+def test_of_several_means_the_surest_is_asked_most(chances: list[float], differs: list[bool]) -> None:
+    assert holm([with_chance(chance) for chance in chances]) == differs
+
+
+def test_a_chance_is_that_of_students_test() -> None:
+    """Of one mean, to differ is what its interval says."""
+    numbers = np.random.default_rng(0).normal(1, 1, (300, 5))
+    said = [holm([mean(row.tolist())])[0] for row in numbers]
+    chances = np.asarray(stats.ttest_1samp(numbers, 0, axis=1))[1]
+    assert said == (chances <= 0.05).tolist()
+    assert 0 < sum(said) < 300
+
+
+def test_a_mean_that_does_not_vary_differs_unless_it_is_0_and_one_of_one_value_never_does() -> None:
+    assert holm([mean([0.1, 0.1]), mean([0.0, 0.0]), mean([0.5]), mean([])]) == [True, False, False, False]
+    assert holm([]) == []

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from onward import graphs
-from onward.graphs.changes import Change, add_edges, add_neurons, every_edge, keep_edges, remove_neurons
+from onward.graphs.changes import Change, add_edges, add_neurons, every_edge, keep_edges, places, remove_neurons
 from onward.topology import Topology
 from tests.kernels.test_reach import random_graph
 
@@ -108,6 +108,13 @@ def test_every_edge_is_the_full_mesh() -> None:
 
 
 MESH = graphs.mesh(2, 3, 2)
+LAST = keep_edges(MESH, np.arange(40) == 39).after
+
+
+def test_a_part_has_its_places_in_the_whole() -> None:
+    kept = np.random.default_rng(0).random(40) < 0.5
+    kept[-1] = True
+    assert places(keep_edges(MESH, kept).after, MESH).tolist() == np.flatnonzero(kept).tolist()
 
 
 @pytest.mark.parametrize(
@@ -125,6 +132,9 @@ MESH = graphs.mesh(2, 3, 2)
         (lambda: Change(MESH, MESH, np.arange(1, 41)), "comes from edge 40, but there were 40"),
         (lambda: Change(MESH, MESH, np.zeros(40, int)), "two edges come from edge 0"),
         (lambda: add_neurons(MESH, 1).then(add_neurons(MESH, 1)), "cannot follow one that leads to"),
+        (lambda: places(MESH, graphs.mesh(2, 4, 2)), "of other neurons: hidden 3, not 4"),
+        (lambda: places(MESH, keep_edges(MESH, np.arange(40) != 7).after), "with the edge .* -> .*, which that has not"),
+        (lambda: places(LAST, graphs.layered(2, [3], 2)), "with the edge output 1 -> output 1, which that has not"),
         (lambda: add_neurons(MESH, 1).carry(torch.zeros(3)), r"one value for each of 40 edges, got shape \(3,\)"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Oracle: both engines give the gradient that autograd finds through the ticks of a dense mesh, to 1e-11 in float64."""
+"""Oracle: every engine gives the gradient that autograd finds through the ticks of a dense mesh, to 1e-11 in float64."""
 
 import itertools
 from typing import NamedTuple

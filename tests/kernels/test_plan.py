@@ -1,4 +1,4 @@
-"""The plan counts what the engines do, and its choice is the cheaper one."""
+"""The plan counts what the engines do, and its choice is the cheapest."""
 
 import numpy as np
 import pytest
@@ -7,8 +7,9 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from onward import graphs
 from onward.kernels import reach
-from onward.kernels.plan import plan
+from onward.kernels.plan import plan, si
 from onward.learners.forward_only import ForwardOnly
+from onward.meters.over_time import course
 from onward.nets.mesh import MeshNet
 
 NETS = {
@@ -20,20 +21,20 @@ NETS = {
 
 @pytest.mark.parametrize("engine", ["influence", "factored"])
 @pytest.mark.parametrize("ticks", [1, 2, 3, 4, 6])
-@pytest.mark.parametrize("still", [False, True])
+@pytest.mark.parametrize("static", [False, True])
 @pytest.mark.parametrize("name", NETS)
-def test_counted_flops_agree_with_torchs_counter_on_products(engine: str, ticks: int, still: bool, name: str) -> None:
+def test_counted_flops_agree_with_torchs_counter_on_products(engine: str, ticks: int, static: bool, name: str) -> None:
     """Torch counts matrix products only; what the plan adds is elementwise work: no more than what is touched, or exactly that."""
     topology = NETS[name]
-    if not topology.clamped and not still:
+    if not topology.clamped and not static:
         pytest.skip("free inputs are given once")
     net = MeshNet(topology, ticks)
-    x, y = torch.randn(8, *([] if still else [ticks]), topology.features), torch.zeros(8, dtype=torch.int64)
+    x, y = torch.randn(8, *([] if static else [ticks]), topology.features), torch.zeros(8, dtype=torch.int64)
     with FlopCounterMode(display=False) as counter:
         next(ForwardOnly(net, engine=engine).credit(x, y))
     products = counter.get_total_flops()
     live = int(reach.live(topology, ticks).sum())
-    counted = plan(topology, ticks, 8, live=live, still=still).costs[engine].flops
+    counted = plan(topology, ticks, 8, live=live, static=static).costs[engine].flops
     f, o, s = topology.free, topology.outputs, topology.speaking
     if engine == "influence":
         assert products <= counted <= products + 3 * 8 * live * ((ticks - 1) * f + o)
@@ -60,3 +61,67 @@ def test_published_formulation_has_the_size_that_its_authors_paid_for() -> None:
     published = plan(graphs.mesh(32, 50, 10), 3, 32, itemsize=8).others["as published (N x N x N)"]
     assert published.bytes == 2 * 32 * 93**3 * 8
     assert published.bytes / 2 == pytest.approx(206e6, rel=0.01)
+
+
+def test_a_plan_says_why_by_how_much_and_what_stands_beside() -> None:
+    found = plan(graphs.mesh(5, 40, 3), 3, 16)
+    assert found.engine == "factored"
+    much = found.costs["influence"].flops / found.costs["factored"].flops
+    assert found.why.startswith("the least work; sparse takes ")
+    assert f"; influence takes {round(much)} times as much; " in found.why
+    assert found.why.endswith("a FLOP of sparse counts 16 times, and 100 MFLOP for its start")
+    head, why, carried, beside = str(found).splitlines()
+    assert head == f"Plan of a gradient of 16 examples in 3 ticks: factored, {si(found.costs['factored'].flops)}FLOP"
+    assert why == f"why: {found.why}"
+    assert carried == f"carried at a time: {si(found.costs['factored'].bytes)}B, not cut"
+    there = found.standing["factored"]
+    assert beside.startswith(f"beside it: {si(there.total)}B (graph {si(40 * 2107)}B, weights ")
+    assert found.needed == found.costs["factored"].bytes + there.graph + there.weights + there.working
+    assert str(plan(graphs.mesh(5, 40, 3), 1, 1)).startswith("Plan of a gradient of 1 example in 1 tick: ")
+
+
+def test_a_plan_says_how_it_is_cut_and_what_cannot_be() -> None:
+    cut = plan(graphs.mesh(5, 40, 3), 3, 16, budget=10_000, threads=2)
+    assert cut.engine == "influence"
+    assert cut.why == "the only one that fits; factored and sparse cannot be cut to fit 10 kB"
+    parts = cut.parts["influence"]
+    assert cut.cut("influence") == f"1 of 16 examples at a time, {parts.edges} of 2107 edges at a time, on 2 threads"
+    assert f"B, {cut.cut('influence')}\n" in str(cut)
+    some = plan(graphs.mesh(5, 40, 3), 3, 16, live=100, budget=500_000)
+    assert some.cut("influence") == f"{some.parts['influence'].examples} of 16 examples at a time"
+
+
+def test_an_engine_that_was_asked_for_is_not_said_to_be_the_least_work() -> None:
+    asked = plan(graphs.mesh(5, 40, 3), 3, 16, engine="influence")
+    assert asked.why.startswith("asked for; factored takes 0.")
+    assert asked.engine == "influence"
+
+
+@pytest.mark.parametrize(
+    ("count", "words"),
+    [(0, "0 "), (206, "206 "), (999, "999 "), (1000, "1 k"), (999_499, "999 k"), (999_501, "1 M"), (3_112_000, "3.11 M")],
+)
+def test_counts_are_written_to_three_digits(count: int, words: str) -> None:
+    assert si(count) == words
+
+
+@pytest.mark.parametrize("engine", ["influence", "factored", "sparse"])
+@pytest.mark.parametrize("ticks", [2, 4])
+def test_what_is_said_to_be_needed_is_about_what_lives_at_its_most(
+    engine: str, ticks: int, generator: torch.Generator
+) -> None:
+    if engine == "sparse":
+        topology = graphs.lattice(5, (40, 50), 3, generator=generator, rewired=0.1)
+    else:
+        topology = graphs.mesh(20, 60, 5)
+    net = MeshNet(topology, ticks, generator=generator)
+    x, y = torch.randn(16, topology.features, generator=generator), torch.zeros(16, dtype=torch.int64)
+    learner = ForwardOnly(net, engine=engine)
+    if engine != "sparse":
+        next(learner.credit(x, y))  # plans, once
+    followed = course(lambda mark: next(learner.credit(x, y)), [net.weight, *net.buffers(), x, y])
+    lives = followed.peak + topology.source.nbytes + topology.target.nbytes
+    live = int(reach.live(topology, ticks).sum())
+    needed = plan(topology, ticks, 16, live=live, engine=engine).needed
+    assert lives <= 1.1 * needed
+    assert needed <= 2.5 * lives

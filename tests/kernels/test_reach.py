@@ -1,5 +1,8 @@
 """Which edges are live: none that matters is left out, and none that cannot matter is counted."""
 
+from itertools import count
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -16,6 +19,12 @@ def random_graph(seed: int, *, clamped: bool, density: float) -> Topology:
     mask = np.random.default_rng(seed).random((9, 9)) < density
     mask[:, : 3 * clamped] = False
     return Topology(3, 4, 2, *np.nonzero(mask), bias=seed % 2 == 0, clamped=clamped)
+
+
+def reaching_graph(seed: int, ticks: int, *, clamped: bool, density: float) -> Topology:
+    """The first random graph from a seed on in which an input reaches every output within some ticks."""
+    drawn = (random_graph(seed + more, clamped=clamped, density=density) for more in count())
+    return next(topology for topology in drawn if missed(topology, ticks) is None)
 
 
 def moved(topology: Topology, ticks: int, activation: str, *, every_tick: bool, from_zero: bool = True) -> np.ndarray:
@@ -60,6 +69,18 @@ def test_of_the_papers_connections_so_many_are_live(
     """Of 798 and 1044 connections about 366 and 505 act at 2 updates, 725 and 990 at 3."""
     counts = [reach.live(graphs.random(32, 50, 10, density, generator=generator), ticks).sum() for _ in range(60)]
     assert np.mean(counts) == pytest.approx(mean, rel=0.02)
+
+
+@given(st.integers(0, 10**6), st.booleans(), st.sampled_from([0.1, 0.2, 0.4]), st.booleans())
+def test_on_streams_edges_are_live_that_are_so_for_some_number_of_ticks(
+    seed: int, clamped: bool, density: float, silent: bool
+) -> None:
+    topology = random_graph(seed, clamped=clamped, density=density)
+    long = 2 * topology.neurons
+    every = reach.live(topology, long, silent_at_zero=silent, every_tick=True)
+    np.testing.assert_array_equal(reach.live_on_streams(topology, silent_at_zero=silent), every)
+    active = reach.active(topology, long, silent_at_zero=silent).any(0)
+    np.testing.assert_array_equal(reach.ever_active(topology, silent_at_zero=silent), active)
 
 
 def test_distances_leave_the_bias_out() -> None:
@@ -154,11 +175,49 @@ def width_of_paths(topology: Topology, ticks: int, strength: np.ndarray, kept: n
 def test_the_widest_paths_reach_every_output_and_none_is_wider(
     seed: int, clamped: bool, density: float, ticks: int
 ) -> None:
-    topology = random_graph(seed, clamped=clamped, density=density)
-    if missed(topology, ticks) is not None:
-        return
+    topology = reaching_graph(seed, ticks, clamped=clamped, density=density)
     strength = np.random.default_rng(seed).random(topology.edges)
     path = reach.widest(topology, ticks, strength)
     assert path.sum() <= ticks * topology.outputs
     every = np.ones(topology.edges, dtype=bool)
     assert width_of_paths(topology, ticks, strength, path) == width_of_paths(topology, ticks, strength, every)
+
+
+@given(st.integers(0, 10**6), st.booleans(), st.booleans(), st.booleans(), st.sampled_from([0.08, 0.15, 0.3]))
+def test_many_ticks_are_followed_as_if_every_one_were(
+    seed: int, clamped: bool, silent: bool, every_tick: bool, density: float
+) -> None:
+    """Sets of neurons by products with the adjacency matrix, a tick at a time."""
+    topology, ticks = random_graph(seed, clamped=clamped, density=density), 40
+    feeds = topology.mask
+    inputs = np.arange(topology.neurons) < topology.inputs
+    says, hears = [inputs], [np.arange(topology.neurons) >= topology.neurons - topology.outputs]
+    for _ in range(ticks):
+        says.append((says[-1] @ feeds) | (inputs & clamped))
+        if not silent:
+            says[-1] |= np.arange(topology.neurons) >= topology.fixed
+        hears.append(feeds @ hears[-1])
+    np.testing.assert_array_equal(reach.active(topology, ticks, silent_at_zero=silent), says)
+    np.testing.assert_array_equal(reach.influential(topology, ticks), hears)
+    found = np.zeros(topology.edges, dtype=bool)
+    for tick in range(ticks):
+        left = ticks - 1 - tick
+        to = np.any(hears[: left + 1], axis=0) if every_tick else hears[left]
+        found |= says[tick][topology.source] & to[topology.target]
+    np.testing.assert_array_equal(reach.live(topology, ticks, silent_at_zero=silent, every_tick=every_tick), found)
+
+
+def test_many_ticks_are_followed_no_further_than_until_nothing_changes(monkeypatch: pytest.MonkeyPatch) -> None:
+    lattice = graphs.lattice(3, (4, 4), 2, generator=torch.Generator().manual_seed(0))
+    walked = []
+
+    class Counted(np.ndarray):
+        def __getitem__(self, key: Any) -> Any:
+            walked.append(1)
+            return np.asarray(self)[key]
+
+    after = lattice.target.view(Counted)
+    found = reach.followed(np.arange(lattice.neurons) < 3, lattice.source, after, 10_000)
+    assert found.shape == (10_001, lattice.neurons)
+    assert found[-1].any()
+    assert len(walked) < 20

@@ -1,9 +1,11 @@
 """Learning from streams: exact while the weights rest, constant in memory, and never vacuously so."""
 
+from collections import Counter
 from collections.abc import Callable
 from itertools import accumulate, pairwise
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch.testing import assert_close
@@ -12,10 +14,14 @@ from onward import graphs
 from onward.kernels import losses
 from onward.learners.backprop import Backprop
 from onward.learners.forward_only import ForwardOnly
-from onward.learners.online import Online, Past
+from onward.learners.online import Online, Past, _Live
+from onward.learners.streams import AbstractStreamLearner
+from onward.learners.truncated_backprop import TruncatedBackprop
 from onward.meters import process
 from onward.meters.living import Living
+from onward.meters.operations import Known, Operation, Operations
 from onward.nets.mesh import MeshNet
+from onward.topology import Topology
 
 TICKS = 9
 
@@ -265,3 +271,98 @@ def test_a_hundred_thousand_ticks_take_no_more_than_a_hundred() -> None:
         assert float(last.gradients["net.weight"].norm()) > 0
     assert len(sizes) == 1
     assert max(resident[10:]) < resident[9] + 4_000_000  # one tensor of 4 kB a tick would be 360 MB
+
+
+def _with_dead_edges() -> Topology:
+    """Inputs 0 to 2, a bias, hidden neurons 4 to 8, outputs: of 6 no output hears, for 7 feeds nobody; nothing reaches 8, which an output hears."""
+    to_hidden = [(source, target) for source in range(4) for target in (4, 5)]
+    among = [(4, 4), (4, 5), (5, 4), (4, 6), (3, 6), (6, 7), (6, 6), (8, 8), (8, 4), (8, 9)]
+    to_outputs = [(source, target) for source in (0, 3, 4, 5) for target in (9, 10)]
+    source, target = zip(*(to_hidden + among + to_outputs), strict=True)
+    return Topology(4, 5, 2, np.array(source), np.array(target), bias=True)
+
+
+DEAD = {
+    "tanh": {(4, 6), (3, 6), (6, 7), (6, 6), (8, 8), (8, 4), (8, 9)},
+    "sigmoid": {(4, 6), (3, 6), (6, 7), (6, 6)},  # what nothing reaches is not silent
+}
+
+
+@pytest.mark.parametrize("hidden", DEAD)
+def test_edges_that_can_influence_no_output_are_not_carried_and_have_gradient_zero(hidden: str) -> None:
+    topology = _with_dead_edges()
+    drawn = torch.Generator().manual_seed(3)
+    weight = torch.randn(topology.edges, generator=drawn, dtype=torch.float64)
+    net = MeshNet(topology, 3, hidden=hidden, weight=weight, dtype=torch.float64)
+    x, y = _stream()
+    learner, whole = Online(net), Online(net)
+    whole._live = _Live(net.wiring, net.wiring, None)
+    edges = list(zip(topology.source.tolist(), topology.target.tolist(), strict=True))
+    live = torch.tensor([edge not in DEAD[hidden] for edge in edges])
+    parcels = list(learner.credit(x, y))
+    for tick, (one, other) in enumerate(zip(parcels, whole.credit(x, y), strict=True)):
+        found, every = one.gradients["net.weight"], other.gradients["net.weight"]
+        assert_close(found, every, rtol=1e-12, atol=1e-15)
+        assert_close(found, _of_tick(net, x, y, tick), rtol=1e-11, atol=1e-14)
+        assert not found[~live].any()
+    assert parcels[-1].gradients["net.weight"][live].all()
+    assert _kept(learner).influence.shape == (4, len(edges) - len(DEAD[hidden]), topology.free)
+    again = Online(net)
+    again.restore(_kept(learner)._asdict())
+    assert_close(list(again.credit(x, y)), list(learner.credit(x, y)), rtol=0, atol=0)
+    with pytest.raises(ValueError, match="the influence that this mesh goes on from is"):
+        again.restore(_kept(whole)._asdict())
+
+
+def test_nets_side_by_side_carry_the_same_live_edges_and_each_graph_its_own() -> None:
+    topology = _with_dead_edges()
+    nets = [MeshNet(topology, 3, hidden="tanh", generator=torch.Generator().manual_seed(k)) for k in range(2)]
+    x, y = _stream()
+    both = list(Online(MeshNet.stack(nets)).credit(torch.stack([x, x]).float(), torch.stack([y, y])))
+    for k, net in enumerate(nets):
+        learner = Online(net)
+        for one, other in zip(both, learner.credit(x.float(), y), strict=True):
+            assert_close(one.gradients["net.weight"][k], other.gradients["net.weight"])
+        learner.reset()
+        net.become(graphs.mesh(3, 5, 2), torch.ones(graphs.mesh(3, 5, 2).edges))
+        (credit,) = learner.credit(x[:, 0].float(), y[:, 0])
+        assert credit.gradients["net.weight"].shape == net.weight.shape
+        assert _kept(learner).influence.shape[1] == net.topology.edges
+
+
+def test_activity_where_nothing_can_be_active_is_refused() -> None:
+    net = MeshNet(_with_dead_edges(), 3, hidden="tanh", dtype=torch.float64)
+    learner = Online(net)
+    learner.watch(_stream()[0])
+    before = _kept(learner)
+    parts = {name: part.clone() for name, part in before._asdict().items()}
+    parts["activity"][2, 8 - 4] = 0.5
+    with pytest.raises(ValueError, match="the activity of hidden 4, which no input and no bias reaches, must be 0"):
+        learner.restore(parts)
+    assert learner.past is before
+
+
+def test_a_tick_takes_the_same_multiply_adds_at_the_tenth_and_at_the_thousandth() -> None:
+    """All that is done at a tick is counted, gradient of the loss and all, and is the same operations as often."""
+    topology = _net().topology
+    x, y = _stream(1000)
+    known: Known = {}
+
+    def after(learner: AbstractStreamLearner[Any], ticks: int) -> Counter[Operation]:
+        seen = 0 if learner.past is None else 10
+        learner.watch(x[:, seen : ticks - 1])
+        now, target = x[:, ticks - 1], y[:, ticks - 1]
+        with Operations(known) as operations:
+            list(learner.credit(now, target))
+        return operations.found
+
+    learner, rival = Online(_net()), TruncatedBackprop(_net(), window=100)
+    tenth, last = (after(learner, ticks) for ticks in (10, 1000))
+    assert tenth == last
+    assert _products(tenth) == _products(last) > 4 * topology.edges * topology.free**2
+    early, late = (after(rival, ticks) for ticks in (10, 100))
+    assert _products(late) > 5 * _products(early), "backpropagation through all that has been takes more at every tick"
+
+
+def _products(operations: Counter[Operation]) -> int:
+    return sum(one.products * count for one, count in operations.items())

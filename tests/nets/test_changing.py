@@ -12,7 +12,7 @@ from onward.learners.forward_only import ForwardOnly
 from onward.nets.changing import changed, joined, spares, with_neurons
 from onward.nets.mesh import MeshNet
 from onward.topology import Topology
-from tests.kernels.test_reach import missed, random_graph
+from tests.kernels.test_reach import reaching_graph
 
 ACTIVATIONS = ["relu", "tanh", "sigmoid", "gelu", "identity"]
 DTYPES = [torch.float32, torch.float64]
@@ -59,9 +59,7 @@ def outputs_in_order(net: MeshNet, x: torch.Tensor) -> list[torch.Tensor]:
 def test_edges_of_weight_zero_change_no_bit(
     seed: int, clamped: bool, density: float, ticks: int, hidden: str, dtype: torch.dtype, batch: int
 ) -> None:
-    topology = random_graph(seed, clamped=clamped, density=density)
-    if missed(topology, ticks) is not None:
-        return
+    topology = reaching_graph(seed, ticks, clamped=clamped, density=density)
     net = made(topology, seed, ticks, hidden, dtype)
     full = every_edge(topology)
     absent = ~topology.mask[full.source, full.target]
@@ -101,9 +99,7 @@ def test_spare_neurons_are_taken_before_new_ones_are_made() -> None:
 def test_new_neurons_leave_the_terms_of_every_sum_as_they_were(
     seed: int, clamped: bool, density: float, ticks: int, count: int
 ) -> None:
-    topology = random_graph(seed, clamped=clamped, density=density)
-    if missed(topology, ticks) is not None:
-        return
+    topology = reaching_graph(seed, ticks, clamped=clamped, density=density)
     net = made(topology, seed, ticks, "relu")
     larger = with_neurons(net, count, generator=seeded(seed))
     x = torch.randn(5, topology.features, generator=seeded(seed), dtype=torch.float64)

@@ -4,8 +4,10 @@ import pytest
 import torch
 from torch import nn
 
+from onward.kernels import sparse_weights
+from onward.kernels.sparse_weights import Rows
 from onward.nets.builders import cnn, mlp, vgg8b
-from onward.nets.cost import multiply_adds
+from onward.nets.cost import counted, multiply_adds
 from onward.nets.mixer import Mixer
 
 
@@ -27,6 +29,14 @@ def test_a_convolution_has_one_multiply_add_a_weight_and_place() -> None:
 def test_a_mixer_mixes_tokens_and_channels(generator: torch.Generator) -> None:
     layer = Mixer(6, 8, 10, 12, generator=generator)
     assert multiply_adds(layer, (6, 8)) == 8 * 2 * 6 * 10 + 6 * 2 * 8 * 12
+
+
+def test_a_sparse_matrix_multiplies_its_entries_alone() -> None:
+    starts, columns, edges = (torch.tensor(each).int() for each in ([0, 1, 3, 3, 3, 4], [2, 0, 3, 4], range(4)))
+    sparse = sparse_weights.matrix(torch.ones(4), Rows(starts, columns, edges, width=6))
+    dense = torch.randn(6, 7)
+    assert counted(lambda: sparse @ dense) == 4 * 7
+    assert counted(lambda: sparse.to_dense() @ dense) == 5 * 6 * 7
 
 
 def test_counting_leaves_statistics_modes_and_random_state() -> None:

@@ -13,7 +13,7 @@ from onward.nets.changing import changed
 from onward.nets.mesh import MeshNet
 from onward.nets.pruning import at_random, by_magnitude, dead, prunable, vanished, weakest
 from onward.topology import Topology
-from tests.kernels.test_reach import missed, random_graph
+from tests.kernels.test_reach import missed, reaching_graph
 from tests.nets.test_changing import made, seeded
 
 MESH = graphs.mesh(2, 6, 3)
@@ -50,9 +50,7 @@ def test_another_generator_prunes_other_edges() -> None:
 def test_the_largest_weights_stay_and_every_output_is_reached(
     seed: int, clamped: bool, density: float, ticks: int, part: float
 ) -> None:
-    topology = random_graph(seed, clamped=clamped, density=density)
-    if missed(topology, ticks) is not None:
-        return
+    topology = reaching_graph(seed, ticks, clamped=clamped, density=density)
     net = made(topology, seed, ticks)
     size, may = net.weight.detach().abs().numpy(), prunable(topology)
     needed = reach.widest(topology, ticks, np.where(may, size, np.inf)) & may
@@ -122,9 +120,7 @@ def test_neurons_without_weight_are_removed_and_the_function_stays() -> None:
 def test_what_cannot_matter_goes_and_the_function_stays(
     seed: int, clamped: bool, density: float, ticks: int, hidden: str
 ) -> None:
-    topology = random_graph(seed, clamped=clamped, density=density)
-    if missed(topology, ticks) is not None:
-        return
+    topology = reaching_graph(seed, ticks, clamped=clamped, density=density)
     net = made(topology, seed, ticks, hidden)
     less = changed(net, dead(net))
     x = torch.randn(5, topology.features, dtype=torch.float64, generator=seeded(seed))
@@ -137,7 +133,7 @@ def test_what_cannot_matter_goes_and_the_function_stays(
     [
         (
             lambda: at_random(MESH, 1.5, generator=seeded()),
-            "the part of input-hidden that is kept must be between 0 and 1, got 1.5",
+            "the density of input-hidden must be between 0 and 1, got 1.5",
         ),
         (
             lambda: at_random(MESH, {"hiden-hidden": 0.5}, generator=seeded()),

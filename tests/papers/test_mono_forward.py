@@ -287,25 +287,6 @@ def test_the_norms_of_gradients_are_those_of_the_blocks_alone() -> None:
     assert list(found) == ["gradient_norm_1", "gradient_norm_2"]
 
 
-def test_the_stored_slopes_are_the_ones_that_were_printed() -> None:
-    (result,) = stored(memory.DEPTH["mlp"], RESULTS)
-    assert memory.slope(result, "bp", "adam", 50_000, "first") / 1e6 == pytest.approx(204.00, abs=0.005)
-    assert memory.slope(result, "mf", "adam", 50_000, "kept") / 1e6 == pytest.approx(16.16, abs=0.005)
-    assert memory.slope(result, "mf", "adam", 50_000) / 1e6 <= 12.2
-    assert memory.slope(result, "mf", "sgd", 50_000) / 1e6 <= 4.1
-
-
-def test_a_crossing_lies_between_the_batches_whose_slopes_change_places() -> None:
-    (made,) = results("test_accuracy", [0.0])
-    history = {"depths": [1, 2]}
-    for way, slopes in (("mf", (6, 6, 6)), ("bp", (2, 4, 8))):
-        history |= {f"{way}_adam_{batch}_peaks": [0, slope] for batch, slope in zip((10, 20, 30), slopes, strict=True)}
-    made = replace(made, history=history)
-    assert memory.crossing(made, "mf", "bp", "adam", (10, 20, 30)) == pytest.approx(25)
-    assert memory.crossing(made, "mf", "bp", "adam", (10, 20)) == float("inf")
-    assert memory.crossing(made, "mf", "bp", "adam", (30,)) is None
-
-
 def test_validation_chooses_how_long_one_pass_is_trained() -> None:
     found = {
         ("one-pass-ff", passes): results("test_accuracy", [0.9, 0.91], validation_accuracy=validation)

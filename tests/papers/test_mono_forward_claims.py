@@ -11,7 +11,7 @@ from onward.blocks.classes import accuracy_on
 from onward.datasets.small import digits
 from onward.experiments.result import Result
 from onward.experiments.spec import Outcome
-from onward.experiments.statistics import Mean
+from onward.experiments.statistics import Mean, stands
 from onward.kernels.damage import bits_flipped
 from onward.learners.backprop import Backprop
 from onward.learners.mono_forward import MonoForward
@@ -134,12 +134,12 @@ def test_reports_without_results_are_drawn_too(artefact: Artefact) -> None:
 
 
 def test_an_interval_decides_where_a_difference_stands() -> None:
-    assert words.stands(Mean(0.02, 0.01, 3)) == "above"
-    assert words.stands(Mean(-0.02, 0.01, 3)) == "below"
-    assert words.stands(Mean(0.02, 0.03, 3)) == "level"
-    assert words.stands(Mean(-0.02, 0.03, 3)) == "level"
-    assert words.stands(Mean(0.0, 0.0, 3)) == "level"
-    assert words.stands(Mean(0.5, float("nan"), 1)) == "unknown"
+    assert stands(Mean(0.02, 0.01, 3)) == "above"
+    assert stands(Mean(-0.02, 0.01, 3)) == "below"
+    assert stands(Mean(0.02, 0.03, 3)) == "level"
+    assert stands(Mean(-0.02, 0.03, 3)) == "level"
+    assert stands(Mean(0.0, 0.0, 3)) == "level"
+    assert stands(Mean(0.5, float("nan"), 1)) == "unknown"
     assert words.counted({"a": ["x", "y"], "b": []}) == "a: x, y"
 
 

@@ -16,9 +16,7 @@ UNDER_WAY = {
     "changing-graphs",
     "complexity",
     "mesh-speed",
-    "ranks",
     "scale",
-    "speed",
     "table-2",
     "threads",
 }

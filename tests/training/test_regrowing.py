@@ -12,8 +12,10 @@ from onward.kernels import losses
 from onward.learners.forward_only import ForwardOnly
 from onward.nets.changing import changed
 from onward.nets.mesh import MeshNet
+from onward.topology import Topology
+from onward.training import regrowing
 from onward.training.regrowing import by_gradient, gradient_everywhere
-from tests.kernels.test_reach import missed, random_graph
+from tests.kernels.test_reach import reaching_graph
 from tests.nets.test_changing import made, seeded
 from tests.oracle import LOSSES, targets, truth
 
@@ -25,9 +27,7 @@ from tests.oracle import LOSSES, targets, truth
 def test_absent_edges_have_the_gradient_of_zeros_in_the_dense_mesh(
     seed: int, clamped: bool, density: float, ticks: int, hidden: str, loss: str, every_tick: bool
 ) -> None:
-    topology = random_graph(seed, clamped=clamped, density=density)
-    if missed(topology, ticks) is not None:
-        return
+    topology = reaching_graph(seed, ticks, clamped=clamped, density=density)
     net, full = made(topology, seed, ticks, hidden), every_edge(topology)
     x = torch.randn(4, topology.features, generator=seeded(seed), dtype=torch.float64)
     y = targets(loss, 4, 2, seeded(seed))
@@ -94,12 +94,48 @@ def test_absent_edges_of_the_bias_are_left_alone() -> None:
     assert grown.edges == graphs.mesh(3, 8, 2).edges - 10
 
 
+def test_of_a_large_mesh_candidates_must_be_named_and_are_tried_then() -> None:
+    """All pairs of 10^5 neurons would take more memory than there is."""
+    output = 100_001
+    source, target = np.array([0, 0, 90_000]), np.array([90_000, output, output])
+    weight = torch.tensor([0.7, -0.4, 0.0], dtype=torch.float64)
+    net = MeshNet(Topology(1, 100_000, 1, source[:2], target[:2]), 3, hidden="tanh", weight=weight[:2], dtype=torch.float64)
+    learner = ForwardOnly(net, "mean squared error")
+    x, y = (torch.randn(4, 1, generator=seeded(seed), dtype=torch.float64) for seed in (0, 1))
+    words = "among 100002 neurons there can be 10000300002 edges, and 10000000 are tried at the most; pass as candidates"
+    with pytest.raises(ValueError, match=words):
+        by_gradient(learner, x, y, 1)
+    with pytest.raises(ValueError, match=words):
+        gradient_everywhere(learner, x, y)
+    candidates = Topology(1, 100_000, 1, source, target)
+    assert by_gradient(learner, x, y, 1, candidates).after == candidates
+    small = Topology(1, 1, 1, np.array([0, 0, 1]), np.array([1, 2, 2]))
+    (alike,) = ForwardOnly(
+        MeshNet(small, 3, hidden="tanh", weight=weight, dtype=torch.float64), "mean squared error"
+    ).credit(x, y)
+    found = gradient_everywhere(learner, x, y, candidates)
+    assert (found != 0).tolist() == [False, True, True], "what enters a neuron that feeds nobody changes nothing"
+    torch.testing.assert_close(found, alike.gradients["net.weight"], rtol=1e-10, atol=1e-12)
+
+
+def test_as_many_pairs_as_are_tried_are_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    learner, x, y = sparse_mesh()
+    pairs = every_edge(learner.net.topology).edges
+    monkeypatch.setattr(regrowing, "MOST", pairs)
+    assert gradient_everywhere(learner, x, y).shape == (pairs,)
+    monkeypatch.setattr(regrowing, "MOST", pairs - 1)
+    with pytest.raises(ValueError, match=f"among 14 neurons there can be {pairs} edges, and {pairs - 1} are tried"):
+        gradient_everywhere(learner, x, y)
+
+
 def test_what_does_not_suit_the_mesh_is_refused() -> None:
     learner, x, y = sparse_mesh()
-    with pytest.raises(ValueError, match="of the same neurons, but their hidden is 9, not 8"):
+    with pytest.raises(ValueError, match="candidates do not suit the mesh: .* of other neurons: hidden 8, not 9"):
         by_gradient(learner, x, y, 3, graphs.mesh(3, 9, 2))
     fewer = keep_edges(learner.net.topology, np.arange(learner.net.topology.edges) > 0).after
-    with pytest.raises(ValueError, match="must have all edges of the mesh, but input 0 -> hidden . is not among them"):
+    with pytest.raises(
+        ValueError, match="candidates do not suit the mesh: .* with the edge input 0 -> hidden ., which that has not"
+    ):
         by_gradient(learner, x, y, 3, fewer)
     stacked = ForwardOnly(MeshNet.stack([learner.net] * 2))
     with pytest.raises(ValueError, match="2 nets side by side have one graph"):

@@ -11,6 +11,7 @@ from onward import graphs
 from onward.kernels import losses
 from onward.learners.backprop import Backprop
 from onward.learners.forward_only import ForwardOnly
+from onward.meters.over_time import course
 from onward.nets.mesh import MeshNet
 from onward.training import datasets
 from onward.training.data import Dataset, Lesson, Split, stack
@@ -149,3 +150,35 @@ def test_mistakes_are_refused() -> None:
         LevenbergMarquardt(penalty=-1)
     with pytest.raises(ValueError, match="sets its own damping; a learning-rate schedule has nothing to act on"):
         replace(Recipe(LevenbergMarquardt(), 1), schedule=torch.optim.lr_scheduler.ConstantLR)
+
+
+@pytest.mark.parametrize("engine", ["influence", "factored", "sparse", None])
+@pytest.mark.parametrize("nets", [1, 2])
+def test_a_budget_of_the_learner_cuts_the_quadratic_and_changes_nothing(engine: str | None, nets: int) -> None:
+    mesh = net() if nets == 1 else MeshNet.stack([net(seed) for seed in range(nets)])
+    lead = mesh.nets
+    x = torch.randn(*lead, 23, 2, dtype=torch.float64, generator=seeded(1))
+    y = torch.randint(2, (*lead, 23), generator=seeded(2))
+    importance = torch.rand(*lead, 23, dtype=torch.float64, generator=seeded(3))
+    budget = 100_000 if engine == "sparse" else 40_000
+    learner = ForwardOnly(mesh, engine=engine).within(budget * nets)
+    steps = DampedSteps(learner, LevenbergMarquardt())
+    sizes = [chunk[1].shape[len(lead)] for chunk in steps._chunks(x, y, importance)]
+    assert sum(sizes) == 23
+    assert 1 < len(sizes) < 23
+    whole = ForwardOnly(mesh, engine=engine).quadratic(x, y, importance=importance)
+    for found, true in zip(steps._quadratic(x, y, importance), whole, strict=True):
+        torch.testing.assert_close(found, true, rtol=1e-12, atol=1e-14)
+    largest = [one.narrow(len(lead), 0, max(sizes)) for one in (x, y)]
+    learner.quadratic(*largest)  # plans, once
+    standing = [mesh.weight, *mesh.buffers(), x, y]
+    followed = course(lambda mark: learner.quadratic(*largest), standing)
+    curvatures = 4 * whole.curvature.nbytes  # which no cut makes smaller
+    assert followed.peak - followed.standing <= budget * nets + curvatures
+    assert LevenbergMarquardt().memory > budget * nets
+
+
+def test_a_budget_below_one_example_is_refused() -> None:
+    steps = DampedSteps(ForwardOnly(net()).within(4_000), LevenbergMarquardt())
+    with pytest.raises(ValueError, match="a budget of 4000 bytes holds the Jacobian of no example; that of one takes"):
+        steps.step(torch.zeros(3, 2, dtype=torch.float64), torch.zeros(3, dtype=torch.int64), None)

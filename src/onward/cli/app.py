@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from onward.experiments import run as running
-from onward.experiments.result import Result
-from onward.experiments.spec import Experiment
 from onward.learners.by_name import RULES
-from onward.naming import suggest
-from onward.papers.registry import ARTEFACTS, find
-from onward.reports import page
 from onward.training.fit import TrainingFailed
 
 MOST = 2**32 - 1  # scikit-learn's largest seed
@@ -209,37 +201,52 @@ def explain(
     topology: Annotated[
         str,
         typer.Argument(
-            help="KIND:SIZES, as mesh:2-5-2, layered:784-100-10, cascade:2-7-1, recurrent:3-10-2, random:32-50-10@0.15 or lattice:784-100x100-10@0.1 "
-            "(features, hidden, outputs; a bias is added), or a file with an adjacency matrix or graph "
-            "(.csv, .npy, .npz of SciPy, .graphml); or a layered net, mlp:784-1000-1000-10, mlp:784-3400*60-10 (60 of 3400) or cnn:3x32x32-64-128-10."
+            help="A mesh as KIND:SIZES (features, hidden, outputs; a bias is added): mesh:2-5-2, layered:784-100-10, cascade:2-7-1, recurrent:3-10-2, "
+            "random:32-50-10@0.15 (its density), lattice:784-100x100-10 (rows x columns, no bias) or a small world, lattice:784-100x100-10@0.1 (part of its edges rewired); "
+            "or a file with an adjacency matrix or graph (.csv, .npy, .npz of SciPy, .graphml); or a layered net, mlp:784-1000-1000-10, mlp:784-3400*60-10 (60 of 3400) or cnn:3x32x32-64-128-10."
         ),
     ],
-    ticks: Annotated[int | None, typer.Option(help="Of a mesh: number of updates, 3 if left out.")] = None,
-    batch: Annotated[int, typer.Option(help="Examples a step, for the costs.")] = 32,
+    ticks: Annotated[
+        int | None, typer.Option(help="Of a mesh: updates before the outputs are read, 3 if left out.")
+    ] = None,
+    batch: Annotated[int, typer.Option(help="Examples a gradient or step, for the costs.")] = 32,
     inputs: Annotated[str, typer.Option(help="Of a file: positions of the inputs, as 0,1,2 or 0-2.")] = "",
     outputs: Annotated[str, typer.Option(help="Of a file: positions of the outputs.")] = "",
     bias: Annotated[str, typer.Option(help="Of a file: position of the constant input.")] = "",
     no_bias: Annotated[bool, typer.Option("--no-bias", help="Of a kind: leave the bias out.")] = False,
-    free: Annotated[bool, typer.Option("--free", help="Of a file: inputs are free neurons (equation 3).")] = False,
+    free: Annotated[
+        bool,
+        typer.Option(
+            "--free",
+            help="Of a file: inputs are given once, as the first activity of free neurons, not at every tick (the paper's equation 3).",
+        ),
+    ] = False,
     activation: Annotated[
-        str | None, typer.Option(help="Of all neurons of a mesh, relu if left out; it decides what can be active.")
+        str | None, typer.Option(help="Of all neurons of a mesh, relu if left out; it decides which edges can matter.")
     ] = None,
-    seed: Annotated[int | None, typer.Option(help="Of a random kind, 0 if left out.")] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="Of a random mesh or a lattice: seed of its draw, 0 if left out.")
+    ] = None,
     draw: Annotated[Path | None, typer.Option(help="Draw the graph into this file (.svg, .png, .pdf).")] = None,
     optimiser: Annotated[str | None, typer.Option(help="Of a layered net: adam, also if left out, or sgd.")] = None,
     products: Annotated[str | None, typer.Option(help="Of a layered net: float32, also if left out, or bfloat16.")] = None,
-    budget: Annotated[str, typer.Option(help="Of a mesh: bytes that may be carried at a time, as 500MB or 2GB.")] = "",
+    budget: Annotated[
+        str,
+        typer.Option(
+            help="Of a mesh: bytes that a gradient may carry at a time, as 500MB or 2GB; it is cut into parts to fit."
+        ),
+    ] = "",
     threads: Annotated[
         int | None,
         typer.Option(
-            help="Of a mesh: parts that are carried at the same time, 1 if left out; of a layered net: those of PyTorch."
+            help="Of a mesh: parts of a gradient that are made at the same time, 1 if left out; of a layered net: threads of PyTorch."
         ),
     ] = None,
 ) -> None:
-    """Say what a topology is and what each engine would cost; of a layered net, what a step takes by each rule."""
-    from onward.cli import nets, topologies
+    """Say what a mesh is, what a gradient of it takes by each engine, which is chosen and why, and whether memory holds it; of a layered net, what a step takes by each rule."""
+    from onward.cli import nets, topologies, words
 
-    if topology.partition(":")[0] in nets.KINDS and not Path(topology).exists():
+    if topology.partition(":")[0] in words.LAYERED and not Path(topology).exists():
         of_meshes = {
             "ticks": ticks, "inputs": inputs, "outputs": outputs, "bias": bias, "free": free, "activation": activation,
             "seed": seed, "draw": draw, "budget": budget,
@@ -248,14 +255,14 @@ def explain(
         net = nets.parse(topology, bias=not no_bias)
         nets.explain(net, batch, optimiser or "adam", products or "float32", console, threads)
         return
-    _refuse(
-        {"optimiser": optimiser, "products": products}, f"is for layered nets, as mlp:784-1000-10; {topology!r} is a mesh"
-    )
+    kind = " in layers" if topology.startswith("layered:") else ""
+    of_layers = {"optimiser": optimiser, "products": products}
+    _refuse(of_layers, f"is for layered nets, as mlp:784-1000-10; {topology!r} is a mesh{kind}")
     if ":" in topology and not Path(topology).exists():
         for option, given in (("--inputs", inputs), ("--outputs", outputs), ("--bias", bias), ("--free", free)):
             if given:
                 raise ValueError(f"{option} is for files; {topology!r} says itself what its neurons are")
-        found = topologies.parse(topology, bias=not no_bias, seed=seed or 0)
+        found = words.parse(topology, bias=not no_bias).make(seed or 0)
     else:
         if no_bias:
             raise ValueError(
@@ -294,100 +301,40 @@ def data(
 @app.command("list", rich_help_panel=PAPERS)
 def list_(results: ResultsFolder = Path("results")) -> None:
     """List what can be regenerated, and how much of it is stored."""
-    from onward.cli.shown import print_table
+    from onward.cli import papers
 
-    rows = []
-    for artefact in ARTEFACTS.values():
-        have = sum(len(running.stored(experiment, results)) for experiment in artefact.experiments)
-        declared = sum(experiment.seeds for experiment in artefact.experiments)
-        counts = (str(len(artefact.experiments)), f"{have} of {declared}")
-        rows.append((artefact.name, artefact.title, artefact.source, *counts))
-    print_table(console, ("name", "what", "source", "experiments", "seeds stored"), rows)
-    console.print("`onward run NAME` runs what is missing, `onward report NAME` shows it.", markup=False)
+    papers.show(results, console)
 
 
 @app.command("run", rich_help_panel=PAPERS)
 def run_(
-    name: Annotated[str, typer.Argument(help="An artefact, an experiment (or the start of its name), or all.")],
-    seeds: Annotated[int | None, typer.Option(help="How many seeds; those declared if left out.", min=1)] = None,
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="A name of `onward list`, an experiment (as mnn/table-1/sound/mesh-05) or the start of its name, or all."
+        ),
+    ],
+    seeds: Annotated[
+        int | None, typer.Option(help="How many seeds of each experiment; those declared if left out.", min=1)
+    ] = None,
     results: ResultsFolder = Path("results"),
 ) -> None:
     """Run what is missing of some experiments; stop at any time, and go on with the same command."""
-    todo = [(one, missing) for one in _experiments(name) if (missing := running.missing(one, results, one.reported(seeds)))]
-    if not todo:
-        console.print(f"Nothing to run: every result of {name} is stored under {results} with an unchanged spec.")
-        return
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console) as bars:
-        total = bars.add_task("experiments", total=len(todo))
-        for experiment, missing in todo:
-            bar = bars.add_task(experiment.name, total=len(missing))
+    from onward.cli import papers
 
-            def tell(part: float, bar: TaskID = bar, count: int = len(missing)) -> None:
-                bars.update(bar, completed=int(part * count))
-
-            deque(running.run(experiment, results, missing, tell), maxlen=0)
-            bars.update(bar, visible=not console.is_terminal)
-            bars.advance(total)
-    console.print(f"Stored under {results}. `onward report` shows them.", markup=False)
+    papers.run(name, seeds, results, console)
 
 
 @app.command(rich_help_panel=PAPERS)
 def report(
-    name: Annotated[str, typer.Argument(help="An artefact, or all.")] = "all",
+    name: Annotated[str, typer.Argument(help="A name of `onward list`, or all.")] = "all",
     to: Annotated[Path, typer.Option("--to", help="Folder of the pages.")] = Path("reports"),
     results: ResultsFolder = Path("results"),
 ) -> None:
     """Show stored results as Markdown and as self-contained HTML: paper, ours with its interval, difference."""
-    for artefact in ARTEFACTS.values() if name == "all" else [find(name)]:
-        found = {experiment.name: running.stored(experiment, results) for experiment in artefact.experiments}
-        have = sum(map(len, found.values()))
-        if not have and name == "all":
-            console.print(
-                f"{artefact.name}: no results under {results} yet; `onward run {artefact.name}` makes them", markup=False
-            )
-            continue
-        if not have:
-            raise ValueError(
-                f"no results of {artefact.name} are stored under {results}; `onward run {artefact.name}` makes them"
-            )
-        missing = sum(len(running.missing(experiment, results)) for experiment in artefact.experiments)
-        source = provenance(artefact.name, artefact.source, found, missing)
-        elements = artefact.render(found)
-        page.to_html(artefact.title, source, elements, to / f"{artefact.name}.html")
-        written = page.to_markdown(artefact.title, source, elements, to, artefact.name)
-        console.print(f"{written.with_suffix('.html')}, {written}", soft_wrap=True)
+    from onward.cli import papers
 
-
-def provenance(name: str, source: str, found: Mapping[str, Sequence[Result]], missing: int) -> str:
-    """Say which command, code and machine the numbers of a report come from."""
-    results = [result for group in found.values() for result in group]
-    commits = sorted({result.commit[:10] + ("+" if result.commit.endswith("+") else "") for result in results})
-    machines = sorted(
-        {f"{made['processor']}, {made['cores']} cores; torch {made['torch']}" for made in (r.environment for r in results)}
-    )
-    together = {(result.experiment, tuple(result.beside)): result.seconds for result in results}
-    reduced = f" **Reduced: {missing} of the declared seeds are missing.**" if missing else ""
-    return (
-        f"{source}. Made by `onward run {name}` and `onward report {name}`; {len(results)} results, "
-        f"{sum(together.values()) / 60:.1f} minutes on {' and '.join(machines)}; "
-        f"commit {', '.join(commits)}.{reduced}"
-    )
-
-
-def _experiments(name: str) -> list[Experiment]:
-    """The experiments that a name means: all, those of an artefact, or those whose name starts so."""
-    every = {experiment.name: experiment for artefact in ARTEFACTS.values() for experiment in artefact.experiments}
-    if name == "all":
-        return list(every.values())
-    if name in ARTEFACTS:
-        return list(ARTEFACTS[name].experiments)
-    found = [experiment for known, experiment in every.items() if known == name or known.startswith(f"{name}/")]
-    if not found:
-        known = ", ".join((*ARTEFACTS, "all"))
-        near = suggest(name, (*ARTEFACTS, "all", *every))
-        raise ValueError(f"unknown artefact or experiment {name!r}, expected one of {known}, or an experiment's name{near}")
-    return found
+    papers.report(name, to, results, console)
 
 
 def _refuse(given: Mapping[str, object], why: str) -> None:

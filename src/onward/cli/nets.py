@@ -14,13 +14,13 @@ from rich.console import Console
 
 from onward.cli.shown import print_table
 from onward.cli.widths import widths as layers
+from onward.naming import suggest
 from onward.nets.builders import cnn, mlp
 from onward.nets.layered import LayeredNet
 from onward.offload.rates import rates
 from onward.training.fit import Recipe
 from onward.training.ways import STREAMED, WayCost, ways_to_learn
 
-KINDS = ("mlp", "cnn")
 PRODUCTS = {"float32": None, "bfloat16": torch.bfloat16}
 OPTIMISERS = {
     "adam": partial(torch.optim.Adam, fused=True),
@@ -70,9 +70,9 @@ def explain(
     Raises:
         ValueError: an unknown optimiser or dtype, a batch of no examples or too many, or threads for which there are no cores.
     """
-    for name, known in ((optimiser, OPTIMISERS), (products, PRODUCTS)):
+    for option, name, known in (("optimiser", optimiser, OPTIMISERS), ("products", products, PRODUCTS)):
         if name not in known:
-            raise ValueError(f"expected one of {', '.join(known)}, got {name!r}")
+            raise ValueError(f"--{option} takes one of {', '.join(known)}, got {name!r}{suggest(name, tuple(known))}")
     if not 1 <= batch <= LARGEST:
         raise ValueError(f"a batch needs at least 1 example and at most {LARGEST}, got {batch}")
     cores = os.cpu_count() or 1
@@ -90,7 +90,7 @@ def _explain(net: LayeredNet, batch: int, optimiser: str, products: str, console
     recipe = Recipe(OPTIMISERS[optimiser], 1, products=PRODUCTS[products])
     weights = sum(parameter.numel() for parameter in net.parameters())
     console.print(
-        f"{len(net.blocks)} blocks on inputs of {' x '.join(str(size) for size in net.shapes[0])}, {net.outputs} outputs, "
+        f"{len(net.blocks)} block{'s' if len(net.blocks) > 1 else ''} on inputs of {' x '.join(str(size) for size in net.shapes[0])}, {net.outputs} outputs, "
         f"{weights:,} parameters",
         highlight=False,
     )
@@ -105,7 +105,7 @@ def _explain(net: LayeredNet, batch: int, optimiser: str, products: str, console
             _bytes(way.activities),
             _bytes(way.peak),
             f"{way.products / 1e9:.3g}",
-            f"{max(way.seconds, way.moved / disk):.3g}",
+            f"{max(way.seconds, way.moved / disk):.2g}",
         )
         for way in found
     ]
@@ -124,7 +124,10 @@ def _explain(net: LayeredNet, batch: int, optimiser: str, products: str, console
     console.print(
         f"Batch {batch:,}, {optimiser}, products in {products}, {threads} thread{'s' if threads > 1 else ''}. Bytes are counted exactly, of "
         "tensors alone: activities are what is made on the way forward, at its most, and peak is all that is alive at once. Seconds "
-        "are estimated from how long each operation takes on this machine now" + _streaming(found, disk),
+        "are estimated from how long each operation takes on this machine now"
+        + _streaming(found, disk)
+        + " Estimates that differ by "
+        "less than a third say nothing, and what else this machine does spoils them.",
         highlight=False,
     )
 

@@ -1,4 +1,4 @@
-"""Topologies on the command line: read from a word or a file, explained, drawn."""
+"""Topologies on the command line: read from a file, explained, drawn."""
 
 from __future__ import annotations
 
@@ -6,63 +6,19 @@ from pathlib import Path
 from zipfile import BadZipFile
 
 import numpy as np
-import torch
 from rich.console import Console
 from rich.table import Table
 
 from onward import graphs
+from onward.cli.words import KINDS
 from onward.kernels import activations, reach
-from onward.kernels.plan import Cost, Plan, plan
+from onward.kernels.plan import Cost, Plan, plan, si
 from onward.meters.process import available
-from onward.naming import suggest
 from onward.topology import Topology
 
-KINDS = ("mesh", "layered", "cascade", "recurrent", "random", "lattice")
 FILES = (".csv", ".npy", ".npz", ".graphml")
-SIZES = "KMGT"
+PREFIXES = "KMGT"
 SHOWN = 16  # outputs whose distances are listed one by one
-
-
-def parse(word: str, *, bias: bool, seed: int) -> Topology:
-    """Make the topology of a word like `mesh:2-5-2`, `random:32-50-10@0.15` or `lattice:784-100x100-10@0.1`."""
-    kind, _, rest = word.partition(":")
-    if kind not in KINDS:
-        raise ValueError(f"unknown kind of topology {kind!r}, expected one of {', '.join(KINDS)}{suggest(kind, KINDS)}")
-    sizes, _, density = rest.partition("@")
-    if kind == "lattice":
-        return _lattice(word, sizes, density, seed)
-    try:
-        features, *hidden, outputs = (int(size) for size in sizes.split("-"))
-    except ValueError:
-        raise ValueError(f"expected sizes like 2-5-2 (features, hidden, outputs) in {word!r}, got {sizes!r}") from None
-    if density and kind != "random":
-        raise ValueError(f"only a random mesh takes a density, got {word!r}")
-    if kind == "layered":
-        return graphs.layered(features, hidden, outputs, bias=bias)
-    if len(hidden) != 1:
-        raise ValueError(f"a {kind} takes features-hidden-outputs, three sizes, got {sizes!r}")
-    if kind == "random":
-        try:
-            part = float(density)
-        except ValueError:
-            raise ValueError(f"a random mesh takes a density, as in random:{sizes}@0.15, got {word!r}") from None
-        return graphs.random(features, hidden[0], outputs, part, generator=torch.Generator().manual_seed(seed), bias=bias)
-    family = {"mesh": graphs.mesh, "cascade": graphs.cascade, "recurrent": graphs.recurrent}[kind]
-    return family(features, hidden[0], outputs, bias=bias)
-
-
-def _lattice(word: str, sizes: str, rewired: str, seed: int) -> Topology:
-    """Make a lattice, which has no bias; what follows the @ is the part of its edges that are rewired."""
-    try:
-        features, sides, outputs = sizes.split("-")
-        rows, columns = (int(side) for side in sides.split("x"))
-        given = int(features), (rows, columns), int(outputs)
-        part = float(rewired or 0)
-    except ValueError:
-        raise ValueError(
-            f"a lattice is written like lattice:784-100x100-10, or with a part of its edges rewired like lattice:784-100x100-10@0.1, got {word!r}"
-        ) from None
-    return graphs.lattice(*given, generator=torch.Generator().manual_seed(seed), rewired=part)
 
 
 def read(path: Path, inputs: str, outputs: str, bias: str, *, clamped: bool) -> Topology:
@@ -114,7 +70,7 @@ def explain(
     budget: int | None = None,
     threads: int = 1,
 ) -> None:
-    """Print what a topology is, what can influence its outputs, and the cost of each engine, cut to fit a budget of bytes.
+    """Print what a topology is, what can influence its outputs, the cost of each engine cut to fit a budget of bytes, and whether memory holds it.
 
     Raises:
         ValueError: too few ticks; raised after what can be said has been printed. A budget that holds nothing.
@@ -139,37 +95,41 @@ def explain(
         "gradient of one batch", "FLOPs", "bytes at a time", "", box=None, header_style="bold", padding=(0, 3, 0, 0)
     )
     for name, cost in (*counted.costs.items(), *counted.others.items()):
-        table.add_row(name, *_cost(cost), _said_of(name, counted, batch, live))
+        table.add_row(name, *_cost(cost), _said_of(name, counted))
     console.print()
     console.print(table)
+    console.print(f"Chosen is {counted.engine}: {counted.why}.", highlight=False)
     counted_from = "" if counted.exact else " The sparse engine is counted on some neurons that stand for all."
     console.print(
         f"Batch {batch}, float32, loss read at the last of {ticks} ticks, {activation}.{counted_from}", highlight=False
     )
-    needed, there = counted.costs[counted.engine].bytes, available()
-    if there is not None and needed > there:
-        console.print(
-            f"The engine {counted.engine!r} does not fit: it takes {_si(needed)}B, and {_si(there)}B are free here; --budget cuts it into parts.",
-            style="red",
-            highlight=False,
-        )
+    _room(counted, console)
     reach.check_outputs(topology, ticks)
 
 
-def _said_of(name: str, counted: Plan, batch: int, live: int) -> str:
+def _said_of(name: str, counted: Plan) -> str:
     """Say what is to be known of an engine: that it is chosen, how it is cut, that it does not fit."""
     if name in counted.others:
         return "for comparison"
     if name not in counted.parts:
         return "does not fit the budget"
-    parts, words = counted.parts[name], ["chosen"] if name == counted.engine else []
-    if parts.examples < batch:
-        words.append(f"{parts.examples} of {batch} examples at a time")
-    if name == "influence" and parts.edges < live:
-        words.append(f"{parts.edges} of {live} edges at a time")
-    if parts.threads > 1:
-        words.append(f"on {parts.threads} threads")
-    return ", ".join(words)
+    chosen = "chosen" if name == counted.engine else ""
+    return ", ".join(filter(None, (chosen, counted.cut(name))))
+
+
+def _room(counted: Plan, console: Console) -> None:
+    """Say what the engine of choice needs in all, and whether memory holds it."""
+    cost, beside = counted.costs[counted.engine], counted.standing[counted.engine]
+    free = available()
+    here = "" if free is None else f"; {si(free)}B are free here"
+    console.print(
+        f"In all it takes about {si(counted.needed)}B: {si(cost.bytes)}B carried at a time, and beside that the graph "
+        f"{si(beside.graph)}B, weights {si(beside.weights)}B, working memory {si(beside.working)}B{here}.",
+        highlight=False,
+    )
+    if free is not None and counted.needed > free:
+        mend = "take a smaller or sparser graph" if beside.total > free else "--budget cuts what is carried into parts"
+        console.print(f"It does not fit: {mend}, or a smaller batch.", style="red", highlight=False)
 
 
 def draw(topology: Topology, path: Path) -> None:
@@ -221,7 +181,7 @@ def size(word: str) -> int | None:
     if not word:
         return None
     number = word.strip().upper().removesuffix("B")
-    power = SIZES.find(number[-1:]) if number[-1:] else -1
+    power = PREFIXES.find(number[-1:]) if number[-1:] else -1
     try:
         return int(float(number[:-1] if power >= 0 else number) * 1000 ** (power + 1))
     except (ValueError, OverflowError):
@@ -229,10 +189,4 @@ def size(word: str) -> int | None:
 
 
 def _cost(cost: Cost) -> tuple[str, str]:
-    return _si(cost.flops), _si(cost.bytes) + "B"
-
-
-def _si(count: int) -> str:
-    units = ("", "k", "M", "G", "T", "P", "E", "Z", "Y")
-    power = min((len(str(count)) - 1) // 3, len(units) - 1)
-    return f"{count / 1000**power:.3g} {units[power]}"
+    return si(cost.flops), si(cost.bytes) + "B"

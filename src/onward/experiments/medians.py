@@ -14,8 +14,8 @@ from typing import NamedTuple
 CONFIDENCE = 0.95
 
 
-class Middle(NamedTuple):
-    """A median, the ends of its interval, and of how many numbers."""
+class Median(NamedTuple):
+    """A median, the ends of its 95 % interval, and the number of values."""
 
     value: float
     low: float
@@ -27,7 +27,7 @@ class Middle(NamedTuple):
         return f"{self.value:.3g} ({self.low:.3g} to {self.high:.3g})"
 
 
-def middle(numbers: Sequence[float]) -> Middle:
+def median_interval(numbers: Sequence[float]) -> Median:
     """Give the median with its interval; of fewer than six numbers that is the lowest and the highest, and holds it less often.
 
     Raises:
@@ -37,10 +37,10 @@ def middle(numbers: Sequence[float]) -> Middle:
         raise ValueError("a median needs at least 1 number, got none")
     ordered = sorted(numbers)
     left_out = _left_out(len(ordered))
-    return Middle(median(ordered), ordered[left_out], ordered[len(ordered) - 1 - left_out], len(ordered))
+    return Median(median(ordered), ordered[left_out], ordered[len(ordered) - 1 - left_out], len(ordered))
 
 
-def ratio(ours: Sequence[float], theirs: Sequence[float]) -> Middle:
+def ratio(ours: Sequence[float], theirs: Sequence[float]) -> Median:
     """Give the median of the ratios of numbers that were taken side by side.
 
     Raises:
@@ -48,7 +48,7 @@ def ratio(ours: Sequence[float], theirs: Sequence[float]) -> Middle:
     """
     if len(ours) != len(theirs):
         raise ValueError(f"ratios need as many numbers of both, got {len(ours)} and {len(theirs)}")
-    return middle([one / other for one, other in zip(ours, theirs, strict=True)])
+    return median_interval([one / other for one, other in zip(ours, theirs, strict=True)])
 
 
 def _left_out(n: int) -> int:

@@ -6,7 +6,7 @@ seed keeps the recipe, and with patience the epoch, of its lowest validation los
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -45,7 +45,8 @@ def train_side_by_side(
     """
     together, taught = stack([data(seed) for seed in seeds]), learner(seeds)
     recipe_of, histories = choose(taught, together, recipes, seeds, progress, watched)
-    return outcomes(taught, together, seeds, recipe_of, histories, also)
+    more = {} if also is None else also(taught, seeds)
+    return outcomes(taught, together, seeds, recipe_of, histories, more | spent(recipe_of, histories))
 
 
 def outcomes(
@@ -54,10 +55,10 @@ def outcomes(
     seeds: Sequence[int],
     recipe_of: Tensor,
     histories: Sequence[dict[str, list[Tensor]]],
-    also: Measure | None,
+    more: Mapping[str, Tensor],
 ) -> list[Outcome]:
-    """Judge trained nets on the parts that they did not learn from; give what each seed came to, with the course of its recipe."""
-    metrics = {"recipe": recipe_of} | ({} if also is None else also(learner, seeds))
+    """Judge trained nets on the parts that they did not learn from; give what each seed came to, with more of it and the course of its recipe."""
+    metrics = {"recipe": recipe_of, **more}
     for name, split in (("validation", data.validation), ("test", data.test)):
         if split is not None:
             loss, right = evaluate(learner, split)
@@ -72,14 +73,28 @@ def outcomes(
     ]
 
 
+def spent(recipe_of: Tensor, histories: Sequence[dict[str, list[Tensor]]]) -> dict[str, Tensor]:
+    """Give passes over the data and seconds of training, of the recipe that each net keeps and of all that were tried (`all_passes`, `all_seconds`).
+
+    Passes count losses and gradients that were computed. Seconds are of all nets side by side.
+    """
+    found = {}
+    for name in ("passes", "seconds"):
+        last = torch.stack([series[name][-1] for series in histories])  # recipes x nets
+        found |= {name: last.gather(0, recipe_of.unsqueeze(0))[0], f"all_{name}": last.sum(0)}
+    return found
+
+
 def watched(
     learner: AbstractLearner, data: Dataset, recipe: Recipe, seeds: Sequence[int], progress: Progress
 ) -> dict[str, list[Tensor]]:
-    """Train nets side by side by one recipe; give the losses after every epoch, one value a net."""
-    series: dict[str, list[Tensor]] = {"epoch": [], "loss": []}
+    """Train nets side by side by one recipe; give the losses after every epoch and what it took until then, one value a net."""
+    series: dict[str, list[Tensor]] = {"epoch": [], "loss": [], "passes": [], "seconds": []}
     for epoch in fit(learner, data, recipe, generator=[order(seed) for seed in seeds]):
         series["epoch"].append(torch.full((len(seeds),), epoch.number))
         series["loss"].append(epoch.loss)
+        for name in ("passes", "seconds"):
+            series[name].append(torch.full((len(seeds),), getattr(epoch, name), dtype=torch.float64))
         for name in ("validation_loss", "validation_accuracy"):
             value = getattr(epoch, name)
             if value is not None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -63,12 +63,41 @@ def in_turns(
     ways: Mapping[str, Step], turns: Turns, progress: Progress
 ) -> tuple[dict[str, int], dict[str, list[float | int]]]:
     """Give the steps of a turn of each way, and its seconds a step in every turn. Each has been run before."""
+    return _in_orders(ways, turns, progress, [range(len(ways))] * turns.rounds)
+
+
+def in_balanced_turns(
+    ways: Mapping[str, Step], turns: Turns, progress: Progress
+) -> tuple[dict[str, int], dict[str, list[float | int]]]:
+    """Give the same where each round has another order, so that a way does not always follow the same other, whose traces it would meet in the caches."""
+    return _in_orders(ways, turns, progress, [balanced(len(ways), number) for number in range(turns.rounds)])
+
+
+def balanced(ways: int, number: int) -> list[int]:
+    """Give the order of a round: a row of the square of Williams (Australian Journal of Scientific Research A 2, 1949).
+
+    In as many rounds as there are ways each comes after each other once if they are an even number, and after no other more than twice if odd.
+
+    Args:
+        ways: how many.
+        number: of the round, from 0.
+    """
+    zigzag = [(k + 1) // 2 if k % 2 else -(k // 2) for k in range(ways)]
+    return [(place + number) % ways for place in zigzag]
+
+
+def _in_orders(
+    ways: Mapping[str, Step], turns: Turns, progress: Progress, orders: Sequence[Sequence[int]]
+) -> tuple[dict[str, int], dict[str, list[float | int]]]:
+    """Time the ways, round by round in the order of each."""
+    names = list(ways)
     counts = {name: turns.count(about(step)) for name, step in ways.items()}
-    history: dict[str, list[float | int]] = {name: [] for name in ways}
-    for number in range(turns.rounds):
-        for k, (name, step) in enumerate(ways.items()):
-            history[name].append(timed(step, counts[name]))
-            progress((number + (k + 1) / len(ways)) / turns.rounds)
+    history: dict[str, list[float | int]] = {name: [] for name in names}
+    for number, order in enumerate(orders):
+        for k, which in enumerate(order):
+            name = names[which]
+            history[name].append(timed(ways[name], counts[name]))
+            progress((number + (k + 1) / len(names)) / len(orders))
     return counts, history
 
 

@@ -105,9 +105,8 @@ def add_edges(topology: Topology, source: Ends, target: Ends) -> Change:
         source=np.concatenate([topology.source, ends[0]]),
         target=np.concatenate([topology.target, ends[1]]),
     )
-    place = np.searchsorted(codes(after), codes(topology))
     origin = np.full(after.edges, -1)
-    origin[place] = np.arange(topology.edges)
+    origin[places(topology, after)] = np.arange(topology.edges)
     return Change(topology, after, origin)
 
 
@@ -136,6 +135,8 @@ def remove_neurons(topology: Topology, neurons: Ends) -> Change:
         ValueError: a neuron that is not hidden.
     """
     gone = np.unique(np.asarray(list(neurons), dtype=np.int64))
+    if not gone.size:  # as between most steps of group lasso
+        return Change(topology, topology, np.arange(topology.edges))
     for neuron in gone:
         if not 0 <= neuron < topology.neurons or topology.kind(int(neuron)) != "hidden":
             least, most = topology.inputs, topology.inputs + topology.hidden - 1
@@ -164,3 +165,22 @@ def every_edge(topology: Topology) -> Topology:
 def codes(topology: Topology) -> np.ndarray:
     """Number each edge by its place in the adjacency matrix, row by row; ascending."""
     return topology.source * topology.neurons + topology.target
+
+
+def places(part: Topology, whole: Topology) -> np.ndarray:
+    """Give the number that each edge of a part of a graph has in the whole.
+
+    Raises:
+        ValueError: other neurons, or an edge that the whole does not have.
+    """
+    for name in ("inputs", "hidden", "outputs", "bias", "clamped"):
+        own, other = getattr(part, name), getattr(whole, name)
+        if own != other:
+            raise ValueError(f"expected a part of {whole}, got a graph of other neurons: {name} {own}, not {other}")
+    wanted, found = codes(part), codes(whole)
+    place = np.searchsorted(found, wanted)
+    lacking = np.flatnonzero(np.append(found, -1)[place] != wanted)
+    if lacking.size:
+        ends = " -> ".join(part.name(int(end)) for end in (part.source[lacking[0]], part.target[lacking[0]]))
+        raise ValueError(f"expected a part of {whole}, got a graph with the edge {ends}, which that has not")
+    return place

@@ -126,9 +126,14 @@ def run(
         yield Tick(inputs, before, driven, activity)
 
 
+def static(clamped: Float[Tensor, "t *nets b i"]) -> bool:
+    """Tell whether inputs are static, seen from how they are laid out: all ticks share their numbers."""
+    return clamped.stride(0) == 0
+
+
 def each(clamped: Float[Tensor, "t *nets b i"]) -> Sequence[Float[Tensor, "*nets b i"]]:
     """Give the inputs of each tick; where they stand still, the same tensor for all ticks."""
-    return [clamped[0]] * clamped.shape[0] if clamped.stride(0) == 0 else clamped.unbind()
+    return [clamped[0]] * clamped.shape[0] if static(clamped) else clamped.unbind()
 
 
 def by_parts(

@@ -11,10 +11,9 @@ Axes: b batch, t ticks, e edges, f free neurons, i clamped inputs, o outputs; `*
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Float, Int, Shaped
@@ -26,8 +25,9 @@ from onward.kernels.dynamics import Wiring
 from onward.kernels.forward_only import Engine
 from onward.kernels.losses import Loss
 
-Part = TypeVar("Part")
-Found = TypeVar("Found")
+InOrder = Callable[
+    [Callable[[Any], Any], list[Any]], Iterable[Any]
+]  # does a work for all of a list, and gives what is found in its order
 
 
 @dataclass(frozen=True)
@@ -76,6 +76,7 @@ def loss_and_gradient(
     parts: Parts,
     importance: Float[Tensor, "*nets b"] | None = None,
     edges: Int[Tensor, " carried"] | None = None,
+    in_order: InOrder = map,
 ) -> tuple[Float[Tensor, "*nets"], Float[Tensor, "*nets e"]]:
     """Give the loss and its exact gradient, as `forward_only.loss_and_gradient` does, part by part.
 
@@ -91,6 +92,7 @@ def loss_and_gradient(
         parts: how it is cut.
         importance: of the examples.
         edges: the edges whose gradient can differ from zero; left out, all.
+        in_order: does the work of all parts; one that has threads does several at the same time, as many as `parts` says.
     """
     w, prepared = engine.prepare(weight, wiring, clamped.shape[0], initial, activation)
     values, errors = [], {}
@@ -104,7 +106,7 @@ def loss_and_gradient(
     carried = torch.arange(weight.shape[-1], device=weight.device) if edges is None else edges
     gradient = torch.zeros_like(weight)
     cut = parts.cut(clamped.shape[-2], carried)
-    for (_, some), found in zip(cut, _each(lambda part: _part(run, *part), cut, parts.threads), strict=True):
+    for (_, some), found in zip(cut, in_order(lambda part: _part(run, *part), cut), strict=True):
         gradient.index_add_(-1, some, found)
     return sum(values[1:], values[0]) / len(values), gradient / len(values)
 
@@ -118,17 +120,3 @@ def _part(run: _Run, examples: slice, edges: Int[Tensor, " some"]) -> Float[Tens
     reads = run.engine.propagate(run.w, run.prepared, own, clamped, initial, run.activation, every_tick=len(run.errors) > 1)
     found = [run.engine.gradient(each.derivative, run.errors[each.number][..., examples, :], own) for each in reads]
     return sum(found[1:], found[0])
-
-
-def _each(work: Callable[[Part], Found], parts: Sequence[Part], threads: int) -> Iterator[Found]:
-    """Do the work of every part, in their order or several at the same time; give what is found in their order."""
-    if threads == 1 or len(parts) == 1:
-        yield from map(work, parts)
-        return
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        with ThreadPoolExecutor(threads, "onward-part", initializer=torch.set_num_threads, initargs=(1,)) as pool:
-            yield from pool.map(work, parts)
-    finally:
-        torch.set_num_threads(before)

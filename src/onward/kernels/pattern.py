@@ -20,6 +20,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
+from onward.kernels import reach
 from onward.kernels.dynamics import Wiring
 from onward.kernels.sparse_weights import Rows
 
@@ -169,21 +170,19 @@ def _graph(source: np.ndarray, target: np.ndarray, wiring: Wiring, ticks: int) -
     inner = np.flatnonzero(source >= wiring.fixed)
     order = inner[np.argsort(source[inner], kind="stable")]
     own, targets = source[order] - wiring.fixed, target[order]
-    heard = np.zeros((ticks, wiring.free), dtype=bool)  # from where an output is reached, by the ticks that are left
-    heard[0, wiring.free - wiring.outputs :] = True
-    for left in range(1, ticks):
-        heard[left, own[heard[left - 1, targets]]] = True
+    output = np.arange(wiring.free) >= wiring.free - wiring.outputs
+    heard = reach.followed(output, targets, own, ticks - 1)  # from where an output is reached, by the ticks that are left
+    # Pushes of all ticks share one layout, and after the same hops they have different numbers of ticks left: an entry stays if it is of use to any
+    # of them, which is coarser than `reach.live`.
     kept = np.array([heard[1 : ticks - hop].any(0) for hop in range(ticks)])
     starts = np.concatenate([[0], np.cumsum(np.bincount(own, minlength=wiring.free))])
     return _Graph(starts, targets, order, kept, wiring.outputs)
 
 
 def _speaking(source: np.ndarray, target: np.ndarray, wiring: Wiring, ticks: int) -> np.ndarray:
-    """Tell which neurons can be active before some tick, if clamped inputs alone are at first."""
-    speaks = np.arange(wiring.neurons) < wiring.fixed
-    for _ in range(ticks - 1):
-        speaks[wiring.fixed + target[speaks[source]]] = True
-    return speaks
+    """Tell which neurons can be active before some tick, if clamped inputs alone are at first; as these stay, so do all that they reach."""
+    inputs = np.arange(wiring.neurons) < wiring.fixed
+    return reach.followed(inputs, source, wiring.fixed + target, ticks - 1, always=inputs)[-1]
 
 
 def _some(pushed: np.ndarray, walks: np.ndarray, most: int, rows: int, products: int) -> np.ndarray:

@@ -1,8 +1,6 @@
-"""What each engine would cost on a topology, counted, how it is cut to fit a budget of bytes, and which one to take.
+"""Which engine to take for a gradient, how it is cut to fit a budget of bytes, and why.
 
-FLOPs count a multiply-add as two. Bytes are what is carried between ticks, old and new side by side, at its largest, in the parts
-that are carried at the same time; the state itself is left out. The state begins at rest, so that a first tick reads clamped inputs alone.
-Letters: T ticks, B examples, N neurons, E edges, F free neurons, S speaking neurons, O outputs.
+Counted beforehand (`costs`). Bytes are those of the parts that are carried at the same time.
 """
 
 from __future__ import annotations
@@ -11,33 +9,35 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from math import ceil
 
-from onward.kernels import pattern
+from onward.kernels import costs, pattern
+from onward.kernels.costs import Cost as Cost
+from onward.kernels.costs import Standing as Standing
+from onward.kernels.costs import Task
 from onward.kernels.dynamics import wiring_of
 from onward.kernels.parts import Parts
-from onward.kernels.sparse_weights import mostly_zeros
 from onward.topology import Topology
 
 # The sparse engine against dense products: a FLOP of it takes so many times as long, and its many small operations as long as so many.
 SLOWER, STARTING = 16, 10**8
-
-
-@dataclass(frozen=True)
-class Cost:
-    """Counted cost of one gradient: floating-point operations, and bytes carried at a time."""
-
-    flops: int
-    bytes: int
+UNITS = ("", "k", "M", "G", "T", "P", "E", "Z", "Y")
 
 
 @dataclass(frozen=True)
 class Plan:
-    """The cost of a gradient under each engine, under two formulations that are there for comparison, and the choice.
+    """The cost of a gradient under each engine, and which one to take; `print` says it with its reason.
 
     Attributes:
-        engine: the engine with the fewest FLOPs of those that fit; those of the sparse one count `SLOWER` times, and it starts with `STARTING`.
-        costs: per engine, cut as `parts` says.
-        others: the published formulation (one N x N x N tensor an example), and backpropagation through the ticks.
-        parts: how each engine is cut; one that does not fit the budget in any parts is not there.
+        engine: name of the choice: of the engines that fit the budget the one of least `work`, or the one that was asked for.
+        costs: per engine, of the whole gradient cut as `parts` says: FLOPs in all, and bytes that are carried at a time by all threads together.
+        others: the same of what is there for comparison, not cut: the published formulation (one N x N x N tensor an example), and
+            backpropagation through the ticks.
+        parts: per engine, how it is cut: examples and edges at a time, and threads. One that does not fit the budget in any parts is not there.
+        standing: per engine, bytes that are there beside what is carried, which the budget leaves out.
+        ticks: updates of the gradient.
+        batch: examples of the gradient.
+        edges: that the influence engine carries.
+        budget: bytes that may be carried at a time; None for as many as it takes.
+        asked: whether the engine was asked for, not chosen.
         exact: whether the sparse engine was counted on all neurons, or on some that stand for all.
     """
 
@@ -45,28 +45,60 @@ class Plan:
     costs: dict[str, Cost]
     others: dict[str, Cost]
     parts: dict[str, Parts]
+    standing: dict[str, Standing]
+    ticks: int
+    batch: int
+    edges: int
+    budget: int | None = None
+    asked: bool = False
     exact: bool = True
 
+    @property
+    def needed(self) -> int:
+        """Bytes that the engine of choice takes in all, about: what is carried at a time, and what stands beside it."""
+        return self.costs[self.engine].bytes + self.standing[self.engine].total
 
-@dataclass(frozen=True)
-class _Task:
-    """A gradient to be counted: a graph, ticks, bytes a number, how many edges are carried, and whether inputs stand still."""
-
-    topology: Topology
-    ticks: int
-    itemsize: int
-    live: int
-    still: bool
+    def work(self, engine: str) -> int:
+        """Give what engines are compared by: their FLOPs; those of the sparse one count `SLOWER` times, and it starts with `STARTING`."""
+        return _work(engine, self.costs[engine])
 
     @property
-    def inputs(self) -> int:
-        """Ticks at which clamped inputs are multiplied."""
-        return 1 if self.still else self.ticks
+    def why(self) -> str:
+        """The reason for the choice, in words: how many times as much work the other engines take, and which do not fit."""
+        rivals = sorted((name for name in self.parts if name != self.engine), key=self.work)
+        unfit = [name for name in self.costs if name not in self.parts]
+        least = "the least work" if rivals else "the only one that fits"
+        said = ["asked for" if self.asked else least]
+        own = max(1, self.work(self.engine))
+        said += [f"{name} takes {_times(self.work(name) / own)} times as much" for name in rivals]
+        if unfit and self.budget is not None:
+            said.append(f"{' and '.join(unfit)} cannot be cut to fit {si(self.budget)}B")
+        if "sparse" in self.parts and len(self.parts) > 1:
+            said.append(f"a FLOP of sparse counts {SLOWER} times, and {si(STARTING)}FLOP for its start")
+        return "; ".join(said)
 
-    @property
-    def moving(self) -> int:
-        """Ticks at which free neurons say something: from rest all but the first."""
-        return self.ticks - 1 if self.topology.clamped else self.ticks
+    def cut(self, engine: str) -> str:
+        """Say how an engine that fits the budget is cut: `7 of 32 examples at a time, on 2 threads`; nothing if it is not."""
+        parts, words = self.parts[engine], []
+        if parts.examples < self.batch:
+            words.append(f"{parts.examples} of {self.batch} examples at a time")
+        if engine == "influence" and parts.edges < self.edges:
+            words.append(f"{parts.edges} of {self.edges} edges at a time")
+        if parts.threads > 1:
+            words.append(f"on {parts.threads} threads")
+        return ", ".join(words)
+
+    def __str__(self) -> str:
+        cost, there = self.costs[self.engine], self.standing[self.engine]
+        ticks, examples = (
+            f"{n} {word}{'' if n == 1 else 's'}" for n, word in ((self.ticks, "tick"), (self.batch, "example"))
+        )
+        return (
+            f"Plan of a gradient of {examples} in {ticks}: {self.engine}, {si(cost.flops)}FLOP\n"
+            f"why: {self.why}\n"
+            f"carried at a time: {si(cost.bytes)}B, {self.cut(self.engine) or 'not cut'}\n"
+            f"beside it: {si(there.total)}B (graph {si(there.graph)}B, weights {si(there.weights)}B, working memory {si(there.working)}B)"
+        )
 
 
 def plan(
@@ -79,7 +111,7 @@ def plan(
     budget: int | None = None,
     threads: int = 1,
     engine: str | None = None,
-    still: bool = False,
+    static: bool = False,
 ) -> Plan:
     """Count the cost of one gradient at the last tick, and choose the engine.
 
@@ -92,7 +124,7 @@ def plan(
         budget: bytes that may be carried at a time, by all threads together; left out, as many as it takes.
         threads: parts that are carried at the same time.
         engine: the one to take, if it is not to be chosen.
-        still: whether inputs are the same at all ticks; dense engines multiply them once then.
+        static: whether inputs are the same at all ticks; dense engines multiply them once then.
 
     Raises:
         ValueError: less than one tick, example, byte or thread; a budget that holds no part of any engine, or of the given one.
@@ -101,29 +133,49 @@ def plan(
         raise ValueError(f"a plan needs at least 1 tick and 1 example, got {ticks} and {batch}")
     if threads < 1 or (budget is not None and budget < 1):
         raise ValueError(f"a plan needs at least 1 thread and 1 byte, got {threads} and {budget}")
-    task = _Task(topology, ticks, itemsize, topology.edges if live is None else live, still)
+    task = Task(topology, ticks, itemsize, topology.edges if live is None else live, static)
     found = pattern.count(wiring_of(topology), ticks)
     ways: dict[str, Callable[[int, int], Cost]] = {
-        "influence": lambda examples, edges: _influence(task, examples, edges),
-        "factored": lambda examples, edges: _factored(task, examples),
-        "sparse": lambda examples, edges: _sparse(task, found, examples),
+        "influence": lambda examples, edges: costs.influence(task, examples, edges),
+        "factored": lambda examples, edges: costs.factored(task, examples),
+        "sparse": lambda examples, edges: costs.sparse(task, found, examples),
     }
-    costs, parts = {}, {}
+    counted, parts = {}, {}
     for name, cost in ways.items():
         edges, cuttable = (max(1, task.live), True) if name == "influence" else (topology.edges, False)
         cut = _cut(cost, batch, edges, cuttable, budget, threads)
         if cut is not None:
             parts[name] = cut
-        costs[name] = _total(task, cost, batch, edges, cut or Parts(1, 1 if cuttable else edges, threads))
-    allowed = {name: costs[name] for name in parts if engine in (None, name)}
+        counted[name] = _total(task, cost, batch, edges, cut or Parts(1, 1 if cuttable else edges, threads))
+    allowed = [name for name in parts if engine in (None, name)]
     if not allowed:
-        wanted = costs if engine is None else {engine: costs[engine]}
+        wanted = counted if engine is None else {engine: counted[engine]}
         least = min(wanted, key=lambda name: wanted[name].bytes)
         raise ValueError(
             f"a budget of {budget} bytes holds no part of the gradient; the engine {least!r} takes at least {wanted[least].bytes}"
         )
-    chosen = min(allowed, key=lambda name: STARTING + SLOWER * costs[name].flops if name == "sparse" else costs[name].flops)
-    return Plan(chosen, costs, _others(task, batch), parts, found.exact)
+    standing = {}
+    for name in ways:
+        at_a_time = parts[name].examples * threads if name in parts else 1
+        standing[name] = costs.standing(task, name, batch, min(batch, at_a_time), found)
+    chosen = min(allowed, key=lambda name: _work(name, counted[name]))
+    others, asked = costs.others(task, batch), engine is not None
+    return Plan(chosen, counted, others, parts, standing, ticks, batch, task.live, budget, asked, found.exact)
+
+
+def _work(engine: str, cost: Cost) -> int:
+    return STARTING + SLOWER * cost.flops if engine == "sparse" else cost.flops
+
+
+def si(count: int) -> str:
+    """Write a count to three digits, with the prefix of a unit to follow: `3.11 M`."""
+    power = min((len(str(count)) - 1) // 3, len(UNITS) - 1)
+    shown = f"{count / 1000**power:.3g}"
+    return f"1 {UNITS[power + 1]}" if shown == "1e+03" and power + 1 < len(UNITS) else f"{shown} {UNITS[power]}"
+
+
+def _times(factor: float) -> str:
+    return f"{factor:.2g}" if factor < 10 else si(round(factor)).strip()
 
 
 def _cut(
@@ -152,66 +204,11 @@ def _largest(most: int, fits: Callable[[int], bool]) -> int:
     return low
 
 
-def _total(task: _Task, cost: Callable[[int, int], Cost], batch: int, edges: int, parts: Parts) -> Cost:
+def _total(task: Task, cost: Callable[[int, int], Cost], batch: int, edges: int, parts: Parts) -> Cost:
     """Sum the cost over all parts: the state is run once more for the derivative of the loss, and again for every part of the edges."""
     runs = ceil(edges / parts.edges)
     whole = cost(batch, edges)
-    again = 0 if parts.examples >= batch and runs == 1 else runs * _run(task, batch)
+    again = 0 if parts.examples >= batch and runs == 1 else runs * costs.run(task, batch)
     at_a_time = min(parts.threads, runs * ceil(batch / parts.examples))
     here = cost(min(parts.examples, batch), min(parts.edges, edges))
     return Cost(whole.flops + again, at_a_time * here.bytes)
-
-
-def _run(task: _Task, batch: int) -> int:
-    """Count a run of the state."""
-    return 2 * task.ticks * batch * task.topology.edges if mostly_zeros(task.topology) else _dense_run(task, batch)
-
-
-def _dense_run(task: _Task, batch: int) -> int:
-    topology = task.topology
-    return 2 * batch * topology.free * (task.inputs * topology.fixed + task.moving * topology.free)
-
-
-def _influence(task: _Task, batch: int, edges: int) -> Cost:
-    f, o, ticks = task.topology.free, task.topology.outputs, task.ticks
-    full, final = max(ticks - 2, 0), min(ticks - 1, 1)
-    moves = 2 * batch * edges * f * (full * f + final * o)
-    touches = 3 * batch * edges * ((ticks - 1) * f + o)
-    contraction = 2 * batch * edges * o
-    return Cost(
-        _dense_run(task, batch) + moves + touches + contraction, 2 * task.itemsize * batch * edges * (f if ticks > 1 else o)
-    )
-
-
-def _factored(task: _Task, batch: int) -> Cost:
-    topology, ticks = task.topology, task.ticks
-    n, f, o, s = topology.neurons, topology.free, topology.outputs, topology.speaking
-    full, earlier = max(ticks - 2, 0), ticks - 1
-    products = 2 * sum(range(full)) * s**3
-    scalings = sum(range(1, full + 1)) * s * s
-    reached = min(earlier, 1) * (2 * s * o + 2 * full * s * s) + earlier * s + o
-    heard = min(task.inputs, earlier) * topology.fixed + max(task.moving - 1, 0) * s
-    meeting = 2 * s * heard + 2 * (topology.fixed + s) * o
-    held = (max(full - 1, 0) + full) * s * s  # factors before and after the last tick that they are pushed over
-    flops = batch * (2 * meeting + products + scalings + reached)  # the run of the state multiplies what the meeting does
-    return Cost(flops, task.itemsize * batch * (held + ticks * (n + f)))
-
-
-def _sparse(task: _Task, found: pattern.Count, batch: int) -> Cost:
-    """Count the sparse engine, what it lays out among its bytes."""
-    topology, ticks = task.topology, task.ticks
-    run = 4 * ticks * batch * topology.edges  # the state, and the meeting of what was said and blamed
-    times = range(ticks - 2, 0, -1)
-    full = sum(many * (2 * products + entries) for many, (products, entries) in zip(times, found.hops, strict=True))
-    read = sum(2 * products + 3 * entries for products, entries in found.last)
-    states = ticks * batch * (topology.neurons + topology.free)
-    factors = batch * min(sum(entries for _, entries in found.hops), pattern.PRODUCTS)
-    layout = 8 * sum(products + entries for products, entries in (*found.hops, *found.last)) + 40 * topology.edges
-    return Cost(int(run + batch * (full + read)), int(task.itemsize * (states + factors) + layout))
-
-
-def _others(task: _Task, batch: int) -> dict[str, Cost]:
-    n, f, ticks = task.topology.neurons, task.topology.free, task.ticks
-    published = Cost(2 * ticks * batch * n**2 * (n**2 + n), 2 * task.itemsize * batch * n**3)
-    backprop = Cost(3 * _run(task, batch), task.itemsize * batch * ticks * (n + f))
-    return {"as published (N x N x N)": published, "backprop through the ticks": backprop}

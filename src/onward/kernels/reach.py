@@ -2,7 +2,8 @@
 
 A neuron can be active after tick t if an input reaches it by a walk of the right length; if activations are not zero at
 zero, every neuron can. An edge is *live* if at some tick its source can be active and from its target an output can be
-reached in exactly the ticks that are left. A weight on an edge that is not live has gradient zero, whatever the data.
+reached in exactly the ticks that are left; on a stream, which has no last tick, in any number of them. A weight on an edge
+that is not live has gradient zero, whatever the data.
 """
 
 from __future__ import annotations
@@ -12,31 +13,53 @@ import numpy as np
 from onward.topology import Topology
 
 
+def followed(
+    first: np.ndarray, before: np.ndarray, after: np.ndarray, ticks: int, *, always: np.ndarray | None = None
+) -> np.ndarray:
+    """Follow edges, one a tick: tell where one can be after 0, 1, ... ticks. This is the whole rule of what reaches what.
+
+    Takes as long as the ticks until nothing changes times the edges.
+
+    Args:
+        first: where one begins, a boolean a neuron.
+        before: of each edge the neuron that it is followed from; the other way round its source and target change places.
+        after: of each edge the neuron that it is followed to.
+        ticks: how many edges are followed.
+        always: where one can be after every tick, whatever was before; left out, nowhere.
+
+    Returns:
+        booleans, (ticks + 1) x neurons.
+    """
+    can = np.zeros((ticks + 1, first.size), dtype=bool)
+    can[0] = first
+    for t in range(ticks):
+        if always is not None:
+            can[t + 1] = always
+        can[t + 1, after[can[t, before]]] = True
+        if (can[t + 1] == can[t]).all():  # each follows from the one before it alone, so from here on it stays
+            can[t + 2 :] = can[t + 1]
+            break
+    return can
+
+
 def active(topology: Topology, ticks: int, *, silent_at_zero: bool = True, from_zero: bool = True) -> np.ndarray:
     """Tell which neurons can be active before tick 1, 2, ... and after the last: boolean, (ticks + 1) x neurons.
 
     The input is given at every tick to clamped inputs, or once, before the first tick, to free ones. The others begin at zero, or,
     if not `from_zero`, at any activity.
     """
-    can = np.zeros((ticks + 1, topology.neurons), dtype=bool)
-    can[0, : topology.inputs] = True
-    can[0] |= not from_zero
-    for t in range(ticks):
-        if topology.clamped:
-            can[t + 1, : topology.inputs] = True
-        can[t + 1, topology.target[can[t, topology.source]]] = True
-        if not silent_at_zero:
-            can[t + 1, topology.fixed :] = True
-    return can
+    neuron = np.arange(topology.neurons)
+    first = (neuron < topology.inputs) | (not from_zero)
+    always = (neuron < topology.inputs) & topology.clamped
+    if not silent_at_zero:
+        always |= neuron >= topology.fixed
+    return followed(first, topology.source, topology.target, ticks, always=always)
 
 
 def influential(topology: Topology, ticks: int) -> np.ndarray:
     """Tell from which neurons an output is reached in exactly 0, 1, ... ticks: boolean, (ticks + 1) x neurons."""
-    can = np.zeros((ticks + 1, topology.neurons), dtype=bool)
-    can[0, topology.neurons - topology.outputs :] = True
-    for left in range(ticks):
-        can[left + 1, topology.source[can[left, topology.target]]] = True
-    return can
+    output = np.arange(topology.neurons) >= topology.neurons - topology.outputs
+    return followed(output, topology.target, topology.source, ticks)
 
 
 def live(
@@ -48,9 +71,38 @@ def live(
     if every_tick:
         heard = np.logical_or.accumulate(heard)
     found = np.zeros(topology.edges, dtype=bool)
+    seen = None
     for said, left in zip(speaks, heard[::-1], strict=True):
+        if seen is not None and (said == seen[0]).all() and (left == seen[1]).all():
+            continue  # where ticks are many, most are as the one before
         found |= said[topology.source] & left[topology.target]
+        seen = said, left
     return found
+
+
+def ever_active(topology: Topology, *, silent_at_zero: bool = True) -> np.ndarray:
+    """Tell which neurons can be active at some tick, if no number of ticks is the last: boolean, neurons."""
+    first = np.zeros(topology.neurons, dtype=bool)
+    first[: topology.inputs] = True
+    first[topology.fixed :] |= not silent_at_zero
+    return _spread(first, topology.source, topology.target)
+
+
+def live_on_streams(topology: Topology, *, silent_at_zero: bool = True) -> np.ndarray:
+    """Tell which edges can influence an output after some number of ticks, with no last one and every tick read: boolean, edges."""
+    outputs = np.arange(topology.neurons) >= topology.neurons - topology.outputs
+    heard = _spread(outputs, topology.target, topology.source)
+    return ever_active(topology, silent_at_zero=silent_at_zero)[topology.source] & heard[topology.target]
+
+
+def _spread(reached: np.ndarray, source: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """Give what some neurons reach by any number of edges, with themselves."""
+    while True:
+        wider = reached.copy()
+        wider[target[reached[source]]] = True
+        if (wider == reached).all():
+            return wider
+        reached = wider
 
 
 def distances(topology: Topology) -> list[int | None]:

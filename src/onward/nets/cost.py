@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
@@ -37,9 +37,14 @@ class Products(TorchDispatchMode):
 
 
 def of_operation(func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], made: Any) -> int:
-    """Give the multiply-adds of one operation, from what it was given and what it made."""
+    """Give the multiply-adds of one operation, from what it was given and what it made; of a sparse matrix (CSR) only its entries are multiplied."""
     flops = flop_registry.get(func._overloadpacket)
-    return 0 if flops is None else flops(*args, **kwargs, out_val=made) // 2  # a multiplication and an addition are two
+    if flops is None:
+        return 0
+    for one in args:
+        if isinstance(one, Tensor) and one.layout == torch.sparse_csr:
+            return one.values().numel() * made.shape[-1]
+    return flops(*args, **kwargs, out_val=made) // 2  # a multiplication and an addition are two
 
 
 def counted(run: Callable[[], object]) -> int:

@@ -24,28 +24,32 @@ def prunable(topology: Topology) -> np.ndarray:
     return ~((topology.source == topology.inputs - 1) & topology.bias)
 
 
-def at_random(topology: Topology, part: float | Mapping[str, float], *, generator: torch.Generator) -> Change:
-    """Keep a random `round(part * size)` of the edges of every block (section 4.2).
+def at_random(topology: Topology, density: float | Mapping[str, float], *, generator: torch.Generator) -> Change:
+    """Keep a random `round(density * size)` of the edges of every block (section 4.2).
 
     Args:
         topology: the graph.
-        part: part of the edges kept, in [0, 1]: one number for all blocks but those of the bias, or a number for some by name,
+        density: part of the edges kept, in [0, 1]: one number for all blocks but those of the bias, or a number for some by name,
             as in `Topology.blocks`; the others stay as they are.
         generator: source of the choice.
 
     Raises:
-        ValueError: a part outside [0, 1], or a block that has no edges.
+        ValueError: a density outside [0, 1], or a block that has no edges.
     """
     blocks = topology.blocks
-    wanted = dict(part) if isinstance(part, Mapping) else {name: part for name in blocks if not name.startswith("bias-")}
+    wanted = (
+        dict(density)
+        if isinstance(density, Mapping)
+        else {name: density for name in blocks if not name.startswith("bias-")}
+    )
     kept = np.ones(topology.edges, dtype=bool)
-    for name, share in wanted.items():
+    for name, part in wanted.items():
         if name not in blocks:
             raise ValueError(f"no block {name!r} has edges, expected one of {', '.join(blocks)}{suggest(name, blocks)}")
-        if not 0 <= share <= 1:
-            raise ValueError(f"the part of {name} that is kept must be between 0 and 1, got {share}")
+        if not 0 <= part <= 1:
+            raise ValueError(f"the density of {name} must be between 0 and 1, got {part}")
         size = len(blocks[name])
-        kept[blocks[name][torch.randperm(size, generator=generator)[round(share * size) :].numpy()]] = False
+        kept[blocks[name][torch.randperm(size, generator=generator)[round(part * size) :].numpy()]] = False
     return keep_edges(topology, kept)
 
 

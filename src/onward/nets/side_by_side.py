@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-import numpy as np
 import torch
 from jaxtyping import Bool
 from torch import Tensor
 
+from onward.graphs.changes import places
 from onward.nets.mesh import MeshNet
 from onward.topology import Topology
 
@@ -28,11 +28,11 @@ def within(topology: Topology, nets: Sequence[MeshNet]) -> tuple[MeshNet, Bool[T
     Raises:
         ValueError: no nets; an edge, or neurons, that the topology does not have; nets of different ticks or activations.
     """
-    places = [_places(topology, net.topology) for net in nets]
-    laid = [_laid(topology, net, place) for net, place in zip(nets, places, strict=True)]
+    where = [torch.from_numpy(places(net.topology, topology)) for net in nets]
+    laid = [_laid(topology, net, place) for net, place in zip(nets, where, strict=True)]
     stack = MeshNet.stack(laid)
     edges = torch.zeros(len(nets), topology.edges, dtype=torch.bool, device=stack.weight.device)
-    for row, place in zip(edges, places, strict=True):
+    for row, place in zip(edges, where, strict=True):
         row[place] = True
     return stack, edges
 
@@ -41,21 +41,6 @@ def part_of(topology: Topology, edges: Bool[Tensor, " e"]) -> Topology:
     """Give the topology with some of its edges only."""
     kept = edges.cpu().numpy()
     return replace(topology, source=topology.source[kept], target=topology.target[kept])
-
-
-def _places(topology: Topology, part: Topology) -> Tensor:
-    """The numbers, in a topology, of the edges of a part of it."""
-    alike = ("inputs", "hidden", "outputs", "bias", "clamped")
-    for name in alike:
-        if getattr(topology, name) != getattr(part, name):
-            raise ValueError(f"a net of {part} cannot be laid on {topology}: {name} differ")
-    whole, own = (one.source * one.neurons + one.target for one in (topology, part))  # in order, as edges are
-    found = np.searchsorted(whole, own)
-    lacking = np.flatnonzero(whole[np.minimum(found, len(whole) - 1)] != own)
-    if lacking.size:
-        source, target = (part.name(int(ends[lacking[0]])) for ends in (part.source, part.target))
-        raise ValueError(f"a net has an edge from {source} to {target}, which the topology that it is laid on has not")
-    return torch.from_numpy(found)
 
 
 def _laid(topology: Topology, net: MeshNet, place: Tensor) -> MeshNet:

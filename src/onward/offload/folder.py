@@ -149,9 +149,13 @@ def _check_block(folder: Path, found: Record, k: int, own: Layout) -> None:
     its = json.loads(found.weights[k]) if k < len(found.weights) else mine
     for one, other in zip(its, mine, strict=False):
         if one != other:
-            raise ValueError(f"{folder} holds another net: in block {k} it has {_told(one)}, not {_told(other)}")
+            raise ValueError(
+                f"{folder} holds another net, of {len(found.weights)} blocks: in block {k} it has {_told(one)}, not {_told(other)}"
+            )
     if len(its) != len(mine):
-        raise ValueError(f"{folder} holds another net: block {k} has {len(its)} tensors, not {len(mine)}")
+        raise ValueError(
+            f"{folder} holds another net, of {len(found.weights)} blocks: block {k} has {len(its)} tensors, not {len(mine)}"
+        )
 
 
 def _told(described: list[object]) -> str:

@@ -43,7 +43,7 @@ class Ranks:
 
     rank: int
     size: int
-    store: Notes
+    store: Notes = field(repr=False)
     watch: Watch = field(repr=False)
     runs: int = 0
     sent: int = 0

@@ -5,6 +5,8 @@ Colours are of Okabe and Ito's palette, which people with impaired colour vision
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Figure
 
@@ -33,6 +35,17 @@ def figure_of(axes: Axes) -> Figure:
     """Give the figure that axes stand on."""
     figure = axes.get_figure(root=True)
     assert isinstance(figure, Figure)  # noqa: S101
+    return figure
+
+
+def one_legend(axes: Sequence[Axes], columns: int = 3) -> Figure:
+    """Put the legend of the first axes under the figure, in the place of those of all; give the figure."""
+    for axis in axes:
+        if legend := axis.get_legend():
+            legend.remove()
+    figure = figure_of(axes[0])
+    names = axes[0].get_legend_handles_labels()
+    figure.legend(*names, loc="outside lower center", ncols=columns, fontsize=8, frameon=False)
     return figure
 
 

@@ -90,7 +90,7 @@ def check_gradients(
     *,
     generator: torch.Generator | None = None,
 ) -> GradientCheck:
-    """Compare the gradients of both engines with autograd and with central finite differences, in float64.
+    """Compare the gradients of all engines with autograd and with central finite differences, in float64.
 
     A ReLU net whose drive passes within `STEP` of zero can disagree with finite differences there, and with nothing else.
 

@@ -12,13 +12,15 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from onward.graphs.changes import Change, add_edges, codes, every_edge
+from onward.graphs.changes import Change, add_edges, every_edge, places
 from onward.kernels import forward_only
 from onward.kernels.dynamics import wiring_of
 from onward.kernels.plan import plan
 from onward.learners.forward_only import ForwardOnly
 from onward.nets import given
 from onward.topology import Topology
+
+MOST = 10_000_000  # pairs of neurons that are tried where no candidates are named; they take a few gigabytes
 
 
 @torch.no_grad()
@@ -34,11 +36,11 @@ def gradient_everywhere(
         candidates: a topology of the same neurons that has all edges of the mesh and more; every edge there can be if left out.
 
     Raises:
-        ValueError: candidates of other neurons, or without an edge of the mesh.
+        ValueError: candidates of other neurons, or without an edge of the mesh; none, where more than `MOST` edges can be.
     """
     net = learner.net
-    candidates = every_edge(net.topology) if candidates is None else candidates
-    there = torch.tensor(_places(net.topology, candidates), device=net.weight.device)
+    candidates = _every(net.topology) if candidates is None else candidates
+    there = torch.tensor(_among(net.topology, candidates), device=net.weight.device)
     weight = net.weight.new_zeros(*net.nets, candidates.edges).index_copy(-1, there, net.weight)
     clamped, state = net.drive(x)
     wiring = wiring_of(candidates, net.weight.device)
@@ -59,33 +61,36 @@ def by_gradient(
         candidates: what may be added, as for `gradient_everywhere`.
 
     Raises:
-        ValueError: nets side by side, which have one graph; candidates that do not suit the mesh.
+        ValueError: nets side by side, which have one graph; candidates that do not suit the mesh, or none in a large one.
     """
     topology = learner.net.topology
     if learner.net.nets:
         raise ValueError(f"{learner.net.nets[0]} nets side by side have one graph, so none can grow by its own; unstack()")
     edges = given.whole("edges", edges, 0)
-    candidates = every_edge(topology) if candidates is None else candidates
+    candidates = _every(topology) if candidates is None else candidates
     size = gradient_everywhere(learner, x, y, candidates).abs().double().cpu().numpy()
     absent = np.ones(candidates.edges, dtype=bool)
-    absent[_places(topology, candidates)] = False
+    absent[_among(topology, candidates)] = False
     absent &= ~((candidates.source == candidates.inputs - 1) & candidates.bias)
-    places = np.flatnonzero(absent)
-    chosen = np.sort(places[np.argsort(-size[places], kind="stable")[:edges]])
+    lacking = np.flatnonzero(absent)
+    chosen = np.sort(lacking[np.argsort(-size[lacking], kind="stable")[:edges]])
     return add_edges(topology, candidates.source[chosen], candidates.target[chosen])
 
 
-def _places(topology: Topology, candidates: Topology) -> np.ndarray:
-    """Give the number that each edge of a topology has among the candidates."""
-    for what in ("inputs", "hidden", "outputs", "bias", "clamped"):
-        own, other = getattr(topology, what), getattr(candidates, what)
-        if own != other:
-            raise ValueError(f"candidates must be of the same neurons, but their {what} is {other}, not {own}")
-    wanted, found = codes(topology), codes(candidates)
-    place = np.searchsorted(found, wanted)
-    there = np.append(found, -1)[place] == wanted
-    if not there.all():
-        lost = int(np.flatnonzero(~there)[0])
-        names = " -> ".join(topology.name(int(end)) for end in (topology.source[lost], topology.target[lost]))
-        raise ValueError(f"candidates must have all edges of the mesh, but {names} is not among them")
-    return place
+def _every(topology: Topology) -> Topology:
+    """Give every edge there can be, or refuse to: a large mesh would end the process, as they are laid out one by one."""
+    pairs = topology.neurons * topology.free
+    if pairs > MOST:
+        raise ValueError(
+            f"among {topology.neurons} neurons there can be {pairs} edges, and {MOST} are tried at the most; pass as candidates a topology "
+            "of the same neurons with the edges of the mesh and those that may grow"
+        )
+    return every_edge(topology)
+
+
+def _among(topology: Topology, candidates: Topology) -> np.ndarray:
+    """Give the number that each edge of a mesh has among the candidates."""
+    try:
+        return places(topology, candidates)
+    except ValueError as why:
+        raise ValueError(f"candidates do not suit the mesh: {why}") from why

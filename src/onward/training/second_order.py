@@ -16,12 +16,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from onward.kernels import reach
 from onward.kernels.curvature import Quadratic
 from onward.kernels.plan import plan
 from onward.learners.base import AbstractLearner
@@ -41,7 +43,7 @@ class LevenbergMarquardt:
         trials: steps that are tried for one gradient; if none lowers the loss the weights stay as they were.
         penalty: c of `c/2 |w|^2`, added to the mean loss.
         memory: bytes that a chunk of examples may take, for its Jacobian and what the engine carries to it (one example
-            at least); it does not change the result, but for rounding.
+            at least); it does not change the result, but for rounding. A budget of the learner holds as well (`ForwardOnly.within`).
     """
 
     damping: float = 0.01
@@ -137,21 +139,35 @@ class DampedSteps:
         return 0.5 * self.settings.penalty * weight.square().sum(-1)
 
     def _chunks(self, x: Tensor, y: Tensor, importance: Tensor | None) -> Iterator[tuple[Any, ...]]:
-        """Cut a batch so that the Jacobian of each chunk fits the memory; give each with its share of the examples."""
+        """Cut a batch so that the Jacobian of each chunk fits the memory and the learner's budget; give each with its share of the examples."""
         net = self.learner.net
         axis = len(net.nets)
         n = x.shape[axis]
         self.seen += n
-        size_of_one = net.weight.element_size()
-        jacobian = 3 * net.weight.numel() * net.topology.outputs * size_of_one  # itself, weighted, and one in the making
-        counted = plan(net.topology, x.shape[axis + 1] if x.ndim > axis + 2 else net.ticks, 1, itemsize=size_of_one)
-        engine = counted.engine if self.learner.engine is None else self.learner.engine.name
-        carried = counted.costs[engine].bytes if engine in counted.costs else 0
-        size = min(max(self.settings.memory // (jacobian + carried * math.prod(net.nets)), 1), n)
+        one = self._bytes_of_one(x.shape[axis + 1] if x.ndim > axis + 2 else net.ticks)
+        budget = self.learner.budget
+        if budget is not None and one > budget:
+            raise ValueError(f"a budget of {budget} bytes holds the Jacobian of no example; that of one takes {one}")
+        memory = self.settings.memory if budget is None else min(budget, self.settings.memory)
+        size = min(max(memory // one, 1), n)
         for start in range(0, n, size):
             width = min(size, n - start)
             parts = (None if part is None else part.narrow(axis, start, width) for part in (x, y, importance))
             yield width / n, *parts
+
+    def _bytes_of_one(self, ticks: int) -> int:
+        """Count the bytes of one example: of its Jacobian, and of what the engine carries to it."""
+        learner, net = self.learner, self.learner.net
+        count = partial(plan, net.topology, ticks, 1, itemsize=net.weight.element_size())
+        counted, nets = count(), math.prod(net.nets)
+        engine = counted.engine if learner.engine is None else learner.engine.name
+        if learner.engine is None and learner.budget is not None:  # the learner's own choice, which knows what is live
+            silent, every = net.activation.silent_at_zero, learner.loss.every_tick
+            live = int(reach.live(net.topology, ticks, silent_at_zero=silent, every_tick=every).sum())
+            engine = count(live=live, budget=max(1, learner.budget // nets), threads=learner.threads).engine
+        carried = counted.costs[engine].bytes if engine in counted.costs else 0
+        numbers = 3 * net.weight.numel() * net.topology.outputs  # the Jacobian, weighted, and one in the making
+        return numbers * net.weight.element_size() + carried * nets
 
 
 def damped_step(

@@ -15,7 +15,7 @@ from onward.papers.mesh_neural_networks.changing_cells import DENSE, PARTS, PROB
 from onward.papers.mesh_neural_networks.changing_trials import percent
 from onward.papers.mesh_neural_networks.changing_verdicts import Found, at
 from onward.reports import figures
-from onward.reports.canvas import Figure, figure_of, grid_of_axes
+from onward.reports.canvas import Figure, figure_of, grid_of_axes, one_legend
 from onward.reports.drawings import draw_graph
 from onward.topology import Topology
 
@@ -43,12 +43,12 @@ def draw_accuracies(found: Found, problems: Sequence[str]) -> Figure:
         axis.set_title(PROBLEMS[problem].title, fontsize=10)
     for axis in axes[len(problems) :]:
         axis.set_axis_off()
-    return figure_of(axes[0])
+    return one_legend(axes)
 
 
 def draw_graphs(found: Found, problems: Sequence[str]) -> Figure:
     """Draw what can matter of the smallest meshes, a row a problem, a column a way."""
-    axes = grid_of_axes(len(problems), len(WAYS), (3.0, 2.6))
+    axes = grid_of_axes(len(problems), len(WAYS), (3.2, 2.9))
     for row, problem in zip(axes, problems, strict=True):
         for axis, (way, words) in zip(row, WORDS.items(), strict=True):
             shown = next((result for result in found[problem, way] if result.seed == SHOWN), None)
@@ -60,7 +60,7 @@ def draw_graphs(found: Found, problems: Sequence[str]) -> Figure:
             legend = axis.get_legend()
             if legend is not None:
                 legend.remove()
-            axis.set_title(f"{PROBLEMS[problem].title}, {words}: {prunable(net.topology).sum()} edges", fontsize=7)
+            axis.set_title(f"{PROBLEMS[problem].title}\n{words}: {prunable(net.topology).sum()} edges", fontsize=7)
     return figure_of(axes[0][0])
 
 

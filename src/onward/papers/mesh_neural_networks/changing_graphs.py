@@ -5,31 +5,29 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from onward.experiments.statistics import mean, values
-from onward.nets.pruning import prunable
 from onward.papers.mesh_neural_networks.changing_cells import (
-    BATCH,
     DENSE,
     EXPERIMENTS,
+    LASSO,
+    ONLINE,
     PARTS,
     PROBLEMS,
     RATES,
-    START,
-    TICKS,
     WAYS,
     WORDS,
 )
 from onward.papers.mesh_neural_networks.changing_figures import SHOWN, draw_accuracies, draw_graphs
+from onward.papers.mesh_neural_networks.changing_neurons import REMOVED, VANISHED
+from onward.papers.mesh_neural_networks.changing_protocol import protocol
 from onward.papers.mesh_neural_networks.changing_trials import percent
-from onward.papers.mesh_neural_networks.changing_verdicts import Found, at, smallest, verdict
-from onward.papers.mesh_neural_networks.changing_ways import BEGIN, END, EVERY, EXCHANGED
-from onward.papers.mesh_neural_networks.words import listed
+from onward.papers.mesh_neural_networks.changing_verdicts import POINT, Descent, Found, at, descend, verdict
 from onward.reports.artefact import Artefact, Element, Picture, Results, Table, Text
 
 
 def render(results: Results) -> list[Element]:
     """Show accuracy against edges, the smallest part that will do, the verdicts and the graphs."""
     found = {key: results[one.name] for key, one in EXPERIMENTS.items()}
-    elements: list[Element] = [Text(_protocol(found))]
+    elements: list[Element] = [Text(protocol(found))]
     complete = [problem for problem in PROBLEMS if all(found[problem, way] for way in (DENSE, *WAYS))]
     elements += [_accuracies(found, problem) for problem in PROBLEMS if any(found[problem, way] for way in (DENSE, *WAYS))]
     if not complete:
@@ -42,7 +40,14 @@ def render(results: Results) -> list[Element]:
         Text("## The smallest part that will do"),
         _smallest(found, complete),
         Text("## Online against random before training"),
-        *(Text(sentence) for problem in complete for sentence in verdict(found, problem)),
+        Text(
+            "Mean difference on the same seeds ± 95 %, of each part alone. What is told apart is told by Holm's procedure over the parts of a way, so that of all that is said "
+            f"of one way on one problem anything is wrong in 5 % of cases at most; {len(ONLINE) * len(complete)} ways and problems follow."
+        ),
+        *(Text(verdict(found, problem)) for problem in complete),
+        Text("## What took the edges, and at which rates"),
+        _taken(found, complete),
+        _rates(found, complete),
         Text("## What is left"),
         _left(found, complete),
         Picture(
@@ -51,25 +56,6 @@ def render(results: Results) -> list[Element]:
         ),
     ]
     return elements
-
-
-def _protocol(found: Found) -> str:
-    shapes = "; ".join(
-        f"{its.title}, {its.shape[0]} features, {its.shape[1]} hidden neurons, {prunable(its.dense).sum()} edges, {its.epochs} epochs"
-        for its in PROBLEMS.values()
-    )
-    seeds = max(len(results) for results in found.values())
-    return (
-        f"A full ReLU mesh with {TICKS} ticks, trained forward-only, made smaller to {listed([f'{percent(part)} %' for part in PARTS])} of "
-        f"its edges; {seeds} seeds. {shapes}. Biases are not counted and not pruned. Adam with cosine decay, batches of {BATCH}; validation "
-        f"loss chooses between the rates {listed([str(rate) for rate in RATES])} for every seed, way and part anew, and the weights are those of the last epoch. "
-        f"*Random*: every block keeps a random part, the first draw in which inputs reach every output (section 4.2), and is trained. *By magnitude*: "
-        f"from all edges, the smallest go after each epoch between {BEGIN:.0%} and {END:.0%} of training (cubic schedule). *Group lasso*: proximal steps "
-        f"on all edges of a hidden neuron together, from all edges or from a mesh pruned at random to {START:g} times as many as are due, whole neurons "
-        f"vanish on the same schedule (what is behind at its end is forced); direct edges from inputs to outputs stay, so it cannot come to every part from all edges. "
-        f"*Prune and regrow*: from the graph and weights of *random*, every {EVERY} epochs up to {EXCHANGED:.0%} of the edges, the smallest, are exchanged for "
-        f"the absent ones of largest true gradient over the training data."
-    )
 
 
 def _accuracies(found: Found, problem: str) -> Table:
@@ -95,12 +81,66 @@ def _smallest(found: Found, problems: Sequence[str]) -> Table:
     for way, words in WORDS.items():
         cells = []
         for problem in problems:
-            by_mean, surely = (smallest(found, problem, way, sure=sure) for sure in (False, True))
-            cells.append(f"{_part(by_mean)} ({_part(surely)})")
+            by_mean, surely = (descend(found, problem, way, sure=sure) for sure in (False, True))
+            cells.append(f"{_part(by_mean.least)}; surely {_part(surely.least)}{_end(surely)}")
         rows.append([words, *cells])
     return Table(
-        "The smallest part of the edges, coming down from all, that loses at most one point of test accuracy against all edges on the same seeds: by the mean, "
-        f"and in brackets by the 95 % interval, widened for {len(PARTS)} comparisons.",
+        "The smallest part of the edges, coming down from all, that loses at most one point of test accuracy against all edges on the same seeds: by the mean; and "
+        "surely, by the 95 % interval. Surely, the parts are tested in a fixed order, from the largest down, until one does not pass, so that no interval has to be widened "
+        f"for their number; in brackets that part, what it changes, and whether by its interval more than {POINT:g} is lost there or that is undecided.",
+        ["way", *(PROBLEMS[problem].title for problem in problems)],
+        rows,
+    )
+
+
+def _part(part: float | None) -> str:
+    return "none" if part is None else f"{percent(part)} %"
+
+
+def _end(descent: Descent) -> str:
+    """Write what ended a descent, if a part did."""
+    if descent.ended_at is None or descent.change is None:
+        return ""
+    by = f"{descent.change.value:+.3f} ± {descent.change.half:.3f}"
+    return f" ({percent(descent.ended_at)} %: {by}, {'lost' if descent.lost else 'undecided'})"
+
+
+def _taken(found: Found, problems: Sequence[str]) -> Table:
+    rows = []
+    for problem in problems:
+        for way in LASSO:
+            cells = []
+            for part in PARTS:
+                took = [values(at(found[problem, way], name, part), name) for name in REMOVED]
+                total = sum(map(sum, took))
+                shares = {name: sum(one) / total for name, one in zip(REMOVED, took, strict=True)} if total else {}
+                said = ", ".join(f"{percent(share)} %" for share in shares.values())
+                cells.append(f"**{said}**" if shares and shares[VANISHED] < 0.5 else said or "cannot")
+            rows.append([f"{PROBLEMS[problem].title}, {WORDS[way]}", *cells])
+    return Table(
+        "Of the edges that left under group lasso: with neurons that it made vanish; with the weakest neurons, forced out at the end of the schedule; by magnitude, "
+        "where a neuron that vanished would have left an output out of reach. Bold where group lasso took less than half of them, so that the way is hardly what it is called.",
+        ["way", *(f"{percent(part)} %" for part in PARTS)],
+        rows,
+    )
+
+
+def _rates(found: Found, problems: Sequence[str]) -> Table:
+    rows = []
+    for way, words in {DENSE: "all edges", **WORDS}.items():
+        cells = []
+        for problem in problems:
+            parts = (1.0,) if way == DENSE else PARTS
+            chosen = [rate for part in parts for rate in values(at(found[problem, way], "rate", part), "rate")]
+            cells.append(
+                ", ".join(f"{percent(chosen.count(rate) / len(chosen))} %" for rate in RATES) if chosen else "cannot"
+            )
+        rows.append([words, *cells])
+    every = [result for problem in problems for way in (DENSE, *WAYS) for result in found[problem, way]]
+    failed = sum(int(value) for result in every for name, value in result.metrics.items() if name.startswith("failed_at_"))
+    return Table(
+        f"How often validation chose each of the rates {', '.join(map(str, RATES))}, over seeds and parts; the first and the last are the ends of what was tried. "
+        f"Trainings that did not stay finite and were passed over: {failed}.",
         ["way", *(PROBLEMS[problem].title for problem in problems)],
         rows,
     )
@@ -125,10 +165,6 @@ def _left(found: Found, problems: Sequence[str]) -> Table:
         ["way", *(PROBLEMS[problem].title for problem in problems)],
         rows,
     )
-
-
-def _part(part: float | None) -> str:
-    return "none" if part is None else f"{percent(part)} %"
 
 
 ARTEFACT = Artefact(

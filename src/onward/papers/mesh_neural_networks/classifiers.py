@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
+from math import prod
 
 import torch
 from jaxtyping import Bool, Float
@@ -97,6 +98,31 @@ def equal(edges: int, layers: int, features: int = FEATURES, outputs: int = OUTP
         for wider in range(layers)
     ]
     return min(candidates, key=lambda widths: abs(connections(features, widths, outputs) - edges))
+
+
+def densities(edges: int, blocks: Sequence[str], *, features: int, hidden: int, outputs: int) -> dict[str, float]:
+    """Give the density of each block of a mesh that is to have so many edges, biases among them: one for some blocks, and 1 for hidden-output.
+
+    Every hidden neuron feeds every output, so that none is for nothing.
+
+    Args:
+        edges: of the whole mesh; as each block keeps a whole number, it may have one more or less a block.
+        blocks: the others that it has.
+        features: inputs without the bias.
+        hidden: hidden neurons.
+        outputs: output neurons.
+
+    Raises:
+        ValueError: fewer edges than the biases and hidden-output have, or more than there can be.
+    """
+    count = {"input": features, "hidden": hidden, "output": outputs}
+    size = sum(prod(count[end] for end in block.split("-")) for block in blocks)
+    always = hidden + outputs + hidden * outputs
+    if not always <= edges <= always + size:
+        raise ValueError(
+            f"biases and hidden-output are never pruned, so a mesh has {always} to {always + size} edges, got {edges}"
+        )
+    return dict.fromkeys(blocks, (edges - always) / size) | {"hidden-output": 1.0}
 
 
 def counted(learner: AbstractLearner, seeds: Sequence[int]) -> dict[str, Tensor]:

@@ -1,51 +1,61 @@
-"""The paper's open question: how backpropagation, computational graphs and forward-only propagation grow, derived and measured.
+"""The paper's open question: how backpropagation, computational graphs and forward-only propagation grow, derived, counted and measured.
 
 `docs/complexity.md` derives what a gradient takes as a product of powers of neurons, edges, ticks and batch. Here one of them
-grows at a time; exponents are fitted to the operations that the plan counts, and to the time of steps that were run.
+grows at a time; what the steps that are run multiply is counted and compared with the derivation, and exponents are fitted to it and to the times.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
+import numpy as np
 import torch
 
 from onward import graphs
-from onward.experiments.exponents import FEWEST, Exponent, exponent, upper_half
+from onward.experiments.exponents import Exponent
 from onward.experiments.result import Result
 from onward.experiments.spec import Experiment
+from onward.papers.mesh_neural_networks.complexity_verdicts import WITHIN, Curve, fitted, verdict
 from onward.papers.mesh_neural_networks.curves import Problem, Repeats, measure_curve
-from onward.papers.mesh_neural_networks.gradients import Task, task
+from onward.papers.mesh_neural_networks.gradient_tasks import Task, task
 from onward.reports import figures
 from onward.reports.artefact import Artefact, Element, Picture, Results, Table, Text
 from onward.reports.canvas import Figure, figure_of, grid_of_axes
 from onward.topology import Topology
 
 INPUTS, OUTPUTS = 3, 4  # inputs with the bias
-EDGES = 1500
+EDGES = 2200
 HIDDEN, SMALL = 96, 32
 TICKS, BATCH = 4, 4
+MOST_FLOPS, MOST_BYTES = 1e10, 1e9  # of one gradient
 WAYS = {
     "published": "as published (N x N x N)",
     "influence": "FOP, influence",
     "factored": "FOP, factored",
-    "bptt": "BPTT",
+    "sparse": "FOP, sparse",
+    "by_hand": "backpropagation by hand",
+    "bptt": "computational graph (autograd)",
 }
 
 
 def sparse_mesh(seed: int, *, hidden: int, edges: int) -> Topology:
-    """A mesh of so many edges: all from inputs to outputs and from the bias, the others drawn among hidden neurons.
+    """A mesh of so many edges: all from inputs to outputs and from the bias, one from each hidden neuron to an output, so that
+    no edge is dead, the others drawn among hidden neurons.
 
     Raises:
         ValueError: fewer edges than those, or more than there can be.
     """
-    fixed = (INPUTS - 1) * OUTPUTS + hidden + OUTPUTS
+    fixed = (INPUTS - 1) * OUTPUTS + hidden + OUTPUTS + hidden
     if not fixed <= edges <= fixed + hidden**2:
         raise ValueError(f"{hidden} hidden neurons take {fixed} to {fixed + hidden**2} edges here, got {edges}")
     density = {"input-output": 1.0, "hidden-hidden": (edges - fixed) / hidden**2}
-    return graphs.random(INPUTS - 1, hidden, OUTPUTS, density, generator=torch.Generator().manual_seed(seed))
+    drawn = graphs.random(INPUTS - 1, hidden, OUTPUTS, density, generator=torch.Generator().manual_seed(seed))
+    every = np.arange(hidden)
+    source = np.concatenate([drawn.source, INPUTS + every])
+    target = np.concatenate([drawn.target, INPUTS + hidden + every % OUTPUTS])
+    return replace(drawn, source=source, target=target)
 
 
 def full_mesh(seed: int, neurons: int) -> Task:
@@ -74,6 +84,9 @@ def at_batch(seed: int, batch: int) -> Task:
     return task(graphs.mesh(INPUTS - 1, SMALL, OUTPUTS), ticks=TICKS, batch=batch, seed=seed)
 
 
+Derived = tuple[int | None, ...]  # an exponent a way, in their order; None where the derivation is no single power
+
+
 @dataclass(frozen=True)
 class Growth:
     """What grows, and how the cost is derived to grow with it.
@@ -91,8 +104,8 @@ class Growth:
     words: str
     problem: Problem
     places: tuple[int, ...]
-    operations: tuple[int, int, int, int]
-    bytes: tuple[int, int, int, int]
+    operations: Derived
+    bytes: Derived
 
     @property
     def experiment(self) -> Experiment:
@@ -104,9 +117,9 @@ class Growth:
             ways=tuple(WAYS),
             threads=1,
             repeats=Repeats(),
-            most_flops=1.5e10,
-            most_bytes=1e9,
-            metered=False,
+            most_flops=MOST_FLOPS,
+            most_bytes=MOST_BYTES,
+            counting=True,
         )
         return Experiment(f"mnn/complexity/{self.name}", trial, seeds=1, together=1)
 
@@ -116,21 +129,20 @@ def geometric(first: int, last: int, steps: int) -> tuple[int, ...]:
     return tuple(round(first * (last / first) ** (k / (steps - 1))) for k in range(steps))
 
 
+# The sparse engine takes a product for each walk of two edges, `E² / F`, beside some for each edge: one power on a full mesh alone.
 GROWTHS = (
-    Growth("neurons-full", "neurons of a full mesh", full_mesh, geometric(12, 1536, 29), (4, 4, 3, 2), (3, 3, 2, 1)),
-    Growth("neurons", "neurons, edges fixed", at_neurons, geometric(48, 1024, 19), (4, 2, 3, 2), (3, 1, 2, 1)),
-    Growth("edges", "edges, neurons fixed", at_edges, geometric(128, 8192, 13), (0, 1, 0, 0), (0, 1, 0, 0)),
-    Growth("ticks", "ticks", at_ticks, geometric(4, 1024, 17), (1, 1, 2, 1), (0, 0, 1, 1)),
-    Growth("batch", "batch", at_batch, geometric(4, 4096, 21), (1, 1, 1, 1), (1, 1, 1, 1)),
+    Growth(
+        "neurons-full", "neurons of a full mesh", full_mesh, geometric(12, 1536, 29), (4, 4, 3, 3, 2, 2), (3, 3, 2, 3, 1, 1)
+    ),
+    Growth(
+        "neurons", "neurons, edges fixed", at_neurons, geometric(56, 1024, 19), (4, 2, 3, None, 2, 2), (3, 1, 2, None, 1, 1)
+    ),
+    Growth(
+        "edges", "edges, neurons fixed", at_edges, geometric(256, 8192, 13), (0, 1, 0, None, 0, 0), (0, 1, 0, None, 0, 0)
+    ),
+    Growth("ticks", "ticks", at_ticks, geometric(4, 1024, 17), (1, 1, 2, 2, 1, 1), (0, 0, 1, 1, 1, 1)),
+    Growth("batch", "batch", at_batch, geometric(4, 4096, 21), (1, 1, 1, 1, 1, 1), (1, 1, 1, 1, 1, 1)),
 )
-
-
-def fitted(result: Result, way: str, what: str) -> Exponent | None:
-    """Fit the exponent of what was measured or counted; None if too few places were run."""
-    places = result.history[f"{way}_places"]
-    if not places or len(upper_half(places)) < FEWEST:
-        return None
-    return exponent(places, result.history[f"{way}_{what}"])
 
 
 def render(results: Results) -> list[Element]:
@@ -142,10 +154,18 @@ def render(results: Results) -> list[Element]:
     return [
         *elements,
         Text("## Verdict"),
-        *(Text(sentence) for sentence in verdict(found)),
+        *(Text(sentence) for sentence in verdict([curve for one in found for curve in curves(*one)], base="bptt")),
         Text("## Exponents"),
         _table(found),
         Picture("Time of a gradient, one thread, against what grows.", _figure(found)),
+    ]
+
+
+def curves(growth: Growth, result: Result) -> list[Curve]:
+    """Give what was found of a growth, a way after the other."""
+    return [
+        Curve(growth.words, way, words, exponents, result.history)
+        for (way, words), exponents in zip(WAYS.items(), growth.operations, strict=True)
     ]
 
 
@@ -153,11 +173,12 @@ def _protocol() -> str:
     return (
         'The paper asks, as future work, that "the scalability of each algorithm" (BP, computational graphs, FOP) be "evaluated in terms of computational complexity". '
         "The answer, derived in [complexity.md](../complexity.md): with N neurons, F of them free, E edges, O outputs, T ticks and B examples, one gradient takes of the order of "
-        "`T B N⁴` operations as published, `T B E F²` by *influence*, `T² B F³` by *factored* (at up to three ticks no more than backpropagation), and `T B N F` by backpropagation through "
-        "the computational graph; it holds `B N³`, `B E F`, `T B F²` and `T B N` numbers. Exponents are fitted by least squares in logarithms over the upper half of the range "
-        f"that a gradient of at most 15 billion operations allows, each with the 95 % interval of its slope. {INPUTS} inputs with the bias, {OUTPUTS} outputs, {TICKS} ticks and batch {BATCH} where "
-        f"they do not grow themselves; {EDGES} edges or {HIDDEN} hidden neurons where those are held, {SMALL} hidden neurons against ticks and batch; float32, one thread. Every gradient is compared "
-        "with that of backpropagation in float64 before it is timed."
+        "`T B N⁴` operations as published, `T B E F²` by *influence*, `T² B F³` by *factored* (at up to three ticks exactly as many as backpropagation), by *sparse* one for each walk along edges (walks that meet go on as one; `T² B F³` where every neuron "
+        "feeds every other), and `T B N F` by backpropagation, whether its sweep back is written by hand or found in the computational graph that autograd records; it holds `B N³`, `B E F`, `T B F²`, what it walks, and `T B N` numbers. *Counted* are the products of matrices as the steps run them, and they are compared "
+        "one by one with the derivation that has all its lower terms. Exponents are fitted by least squares in logarithms over the upper half of the range "
+        f"that a gradient of at most {MOST_FLOPS / 1e9:g} billion operations allows (those of *sparse*, which take longer, count more), each with the 95 % interval of its slope; what agrees within {WITHIN:g} is said to grow as derived, as lower terms, and in time calls that cost the same at any size, bend all but a leading one. "
+        f"{INPUTS} inputs with the bias, {OUTPUTS} outputs, {TICKS} ticks and batch {BATCH} where they do not grow themselves; {EDGES} edges or {HIDDEN} hidden neurons where those are held, none of the edges dead, {SMALL} hidden neurons against ticks and batch; "
+        "float32, one thread. Every gradient is compared with that of backpropagation in float64 before it is timed."
     )
 
 
@@ -165,10 +186,10 @@ def _table(found: Sequence[tuple[Growth, Result]]) -> Table:
     rows = []
     for growth, result in found:
         for k, (way, words) in enumerate(WAYS.items()):
-            flops, seconds, carried = (fitted(result, way, what) for what in ("flops", "seconds", "carried"))
+            products, seconds, carried = (fitted(result.history, way, what) for what in ("products", "seconds", "carried"))
             over = "" if seconds is None else f"{seconds.low:,.0f} to {seconds.high:,.0f} ({seconds.n})"
             cells = [
-                f"{growth.operations[k]}", _cell(flops), _cell(seconds), f"{growth.bytes[k]}", _cell(carried), over,
+                _power(growth.operations[k]), _cell(products), _cell(seconds), _power(growth.bytes[k]), _cell(carried), over,
             ]  # fmt: skip
             rows.append([growth.words, words, *cells])
     header = [
@@ -178,57 +199,12 @@ def _table(found: Sequence[tuple[Growth, Result]]) -> Table:
     return Table("Exponents: derived, and fitted ± 95 %.", header, rows)
 
 
+def _power(derived: int | None) -> str:
+    return "no single power" if derived is None else f"{derived}"
+
+
 def _cell(found: Exponent | None) -> str:
     return "too few places" if found is None else str(found)
-
-
-def verdict(found: Sequence[tuple[Growth, Result]], within: float = 0.15) -> list[str]:
-    """Judge counted operations by a tolerance, as lower terms bend them, and times by their intervals."""
-    off: list[str] = []
-    times: dict[str, list[str]] = {"as derived": [], "slower than derived": [], "**faster than derived**": []}
-    for growth, result in found:
-        for k, (way, words) in enumerate(WAYS.items()):
-            flops, seconds = fitted(result, way, "flops"), fitted(result, way, "seconds")
-            derived, named = growth.operations[k], f"{words} in {growth.words}"
-            if flops is not None and abs(flops.value - derived) > within:
-                off.append(f"{named} ({flops.value:.2f} for {derived})")
-            if seconds is not None:
-                kind = _kind(seconds, derived)
-                times[kind].append(f"{named} ({seconds} for {derived})" if kind != "as derived" else named)
-    counted = (
-        f"differ by more than {within:g} for {'; '.join(off)}"
-        if off
-        else f"agree with the derivation within {within:g} everywhere"
-    )
-    sentences = [f"*Operations*: the exponents of what the plan counts {counted}."]
-    sentences += [
-        f"*Time* grows {kind}, by the interval of its exponent: {'; '.join(names)}."
-        for kind, names in times.items()
-        if names
-    ]
-    return [*sentences, _answer(found)]
-
-
-def _kind(seconds: Exponent, derived: int) -> str:
-    if seconds.holds(derived):
-        return "as derived"
-    return "slower than derived" if seconds.value < derived else "**faster than derived**"
-
-
-def _answer(found: Sequence[tuple[Growth, Result]]) -> str:
-    """Name the cheapest way at the last place that all were run at."""
-    parts = []
-    for growth, result in found:
-        seconds = {
-            way: dict(zip(result.history[f"{way}_places"], result.history[f"{way}_seconds"], strict=True)) for way in WAYS
-        }
-        common = set.intersection(*(set(each) for each in seconds.values()))
-        if common:
-            place = max(common)
-            base = seconds["bptt"][place]
-            times = ", ".join(f"{WAYS[way]} {seconds[way][place] / base:.3g}" for way in WAYS if way != "bptt")
-            parts.append(f"{growth.words} {place:,}: {times}")
-    return f"*Times as long as BPTT*, at the last place that all were run at: {'; '.join(parts) or 'there is none'}."
 
 
 def _figure(found: Sequence[tuple[Growth, Result]]) -> Figure:

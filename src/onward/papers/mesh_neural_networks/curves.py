@@ -1,22 +1,28 @@
 """How time and bytes of one gradient grow with the size of a problem: steps repeated at every place of a range, by every method.
 
-Of forward-only propagation the bytes are those of all tensors alive at the worst moment of a step, beyond weights and batch. Of
-backpropagation they are what it keeps for the way back, which is less than that, so the comparison favours it.
+Bytes are those of all tensors alive at the worst moment of a step, beyond weights and batch; of backpropagation what it keeps for the
+way back, which is less than that, so the comparison favours it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 
-from onward.experiments.medians import middle
+from onward.experiments.medians import median_interval
 from onward.experiments.spec import Outcome, Progress
-from onward.experiments.turns import Step, alone, timed
+from onward.experiments.turns import Step, alone, balanced, timed
 from onward.meters.living import Living
-from onward.papers.mesh_neural_networks.gradient_costs import costs
-from onward.papers.mesh_neural_networks.gradients import MAKERS, Task, checked, loss_by_hand, reference
+from onward.nets.cost import counted
+from onward.papers.mesh_neural_networks import backprop_by_hand
+from onward.papers.mesh_neural_networks.automatic import loss_by_hand
+from onward.papers.mesh_neural_networks.gradient_costs import costs, fits
+from onward.papers.mesh_neural_networks.gradient_tasks import Task, with_bias
+from onward.papers.mesh_neural_networks.gradients import MAKERS, checked, reference
+from onward.papers.mesh_neural_networks.products import derived
 from onward.papers.mesh_neural_networks.speed_trials import worst_bytes
 
 Problem = Callable[[int, int], Task]  # of a seed and a place
@@ -48,12 +54,14 @@ def measure_curve(
     repeats: Repeats,
     most_flops: float,
     most_bytes: float,
-    metered: bool,
+    counting: bool = False,
+    metered: bool = False,
 ) -> list[Outcome]:
     """Time a gradient at every place by every way, as far as it takes no more than is allowed.
 
     The history holds by way its `_places`, the median of the seconds of a step with the ends of its interval (`_seconds`, `_low`,
-    `_high`), and what was counted before: `_flops`, `_carried` bytes; with `metered` also the bytes that were met, `_bytes`.
+    `_high`), and what was counted before: `_flops`, `_carried` bytes; with `counting` also the `_products` of a step as it ran, and as they are
+    `_derived`; with `metered` the bytes that were met, `_bytes`.
 
     Args:
         seeds: of graph, weights and batch.
@@ -65,6 +73,7 @@ def measure_curve(
         repeats: of a step.
         most_flops: beyond which a place is left out.
         most_bytes: beyond which a place is left out.
+        counting: whether products are counted, of ways whose products are derived and for two ticks or more.
         metered: whether bytes are followed, which for many ticks takes longer than the steps.
 
     Raises:
@@ -72,7 +81,21 @@ def measure_curve(
     """
     with alone(threads):
         return [
-            Outcome({}, _curve(seed, progress, problem, places, ways, repeats, most_flops, most_bytes, metered=metered))
+            Outcome(
+                {},
+                _curve(
+                    seed,
+                    progress,
+                    problem,
+                    places,
+                    ways,
+                    repeats,
+                    most_flops,
+                    most_bytes,
+                    counting=counting,
+                    metered=metered,
+                ),
+            )
             for seed in seeds
         ]
 
@@ -87,34 +110,48 @@ def _curve(
     most_flops: float,
     most_bytes: float,
     *,
+    counting: bool,
     metered: bool,
 ) -> dict[str, list[float | int]]:
-    history: dict[str, list[float | int]] = {f"{way}_{what}": [] for way in ways for what in COUNTED[: 3 + metered]}
+    kinds = (
+        "places",
+        "flops",
+        "carried",
+        *TIMED,
+        *(("products", "derived") if counting else ()),
+        *(("bytes",) if metered else ()),
+    )
+    history: dict[str, list[float | int]] = {f"{way}_{kind}": [] for way in ways for kind in kinds}
     todo: list[tuple[str, Step, list[float]]] = []
     for number, place in enumerate(places):
         given = problem(seed, place)
         needs, right = costs(given), reference(given)
+        formulas = derived(given) if counting else {}
         for way in ways:
-            if needs[way].flops > most_flops or needs[way].bytes > most_bytes:
+            if not fits(way, needs[way], most_flops, most_bytes):
                 continue
             step = MAKERS[way](given)
             checked(f"{way} at {place}", step(), right)
-            met = (kept_bytes(given) if way == "bptt" else worst_bytes(given, step),) if metered else ()
-            for what, value in zip(COUNTED, (place, needs[way].flops, needs[way].bytes, *met), strict=False):
-                history[f"{way}_{what}"].append(value)
+            values = {"places": place, "flops": needs[way].flops, "carried": needs[way].bytes}
+            if counting:
+                values |= {"products": counted(step), "derived": formulas[way]}
+            if metered:
+                values["bytes"] = kept_bytes(given, way) if way in BACKWARDS else worst_bytes(given, step)
+            for kind, value in values.items():
+                history[f"{way}_{kind}"].append(value)
             todo.append((way, step, []))
         progress(0.3 * (number + 1) / len(places))
     for number in range(repeats.rounds):
-        for _, step, times in todo:
+        for which in balanced(len(todo), number):
+            _, step, times = todo[which]
             times += repeated(step, repeats)
         progress(0.3 + 0.7 * (number + 1) / repeats.rounds)
     for way, _, times in todo:
-        for what, value in zip(TIMED, middle(times), strict=False):
-            history.setdefault(f"{way}_{what}", []).append(value)
+        for kind, value in zip(TIMED, median_interval(times), strict=False):
+            history[f"{way}_{kind}"].append(value)
     return history
 
 
-COUNTED = ("places", "flops", "carried", "bytes")
 TIMED = ("seconds", "low", "high")
 
 
@@ -126,11 +163,27 @@ def repeated(step: Step, repeats: Repeats) -> list[float]:
     return times
 
 
-def kept_bytes(given: Task) -> int:
-    """Give the bytes that backpropagation through time keeps for the way back: all that is alive when it turns."""
+def kept_bytes(given: Task, way: str) -> int:
+    """Give the bytes that backpropagation keeps for the way back: all that is alive when it turns.
+
+    Args:
+        given: net and batch.
+        way: a name in `BACKWARDS`.
+    """
     weight = given.net.weight.detach().clone().requires_grad_()
     with torch.enable_grad(), Living([given.x, given.y, weight, *given.net.parameters(), *given.net.buffers()]) as living:
-        value = loss_by_hand(given)(weight, given.x, given.y)
-        kept = living.bytes()
-    del value
-    return kept
+        kept = BACKWARDS[way](given, weight)
+        size = living.bytes()
+    del kept
+    return size
+
+
+def _recorded(given: Task, weight: Tensor) -> object:
+    return loss_by_hand(given)(weight, given.x, given.y)
+
+
+def _by_hand(given: Task, weight: Tensor) -> object:
+    return backprop_by_hand.run(weight.detach(), given.net.wiring, with_bias(given), ticks=given.net.ticks)
+
+
+BACKWARDS: Mapping[str, Callable[[Task, Tensor], object]] = {"bptt": _recorded, "by_hand": _by_hand}

@@ -21,6 +21,7 @@ from onward.papers.mesh_neural_networks import solvers, table_1
 from onward.papers.mesh_neural_networks.problems import LIMITS, PROBLEMS
 from onward.papers.mesh_neural_networks.recipes import as_published
 from onward.papers.mesh_neural_networks.solvers import SEEDS, TICKS
+from onward.papers.mesh_neural_networks.words import ACCURACY
 from onward.reports import figures
 from onward.reports.artefact import Artefact, Element, Picture, Results, Table, Text
 from onward.reports.canvas import Figure, figure_of, grid_of_axes
@@ -28,7 +29,6 @@ from onward.training.fit import Recipe
 from onward.training.second_order import LevenbergMarquardt
 
 HIDDEN = 5
-ACCURACY = "test_accuracy"
 SHOWN = 100  # the seed whose nets are drawn
 
 

@@ -22,6 +22,7 @@ from onward.papers.mesh_neural_networks.recipes import (
     as_published,
     sound_for_small_data,
 )
+from onward.papers.mesh_neural_networks.words import ACCURACY
 from onward.reports import figures
 from onward.reports.artefact import Artefact, Element, Picture, Results, Table, Text
 from onward.reports.canvas import figure_of, row_of_axes
@@ -31,7 +32,6 @@ PRINTED = (0.97, 0.0162)  # 10 runs, "3 sigma"
 SEEDS = 50
 EPOCHS, BATCH = 200, 16
 FOLDS = 5
-ACCURACY = "test_accuracy"
 EQUAL_PARAMETERS = 29  # hidden neurons of a perceptron with 235 parameters; the mesh has 234
 DATA = partial(datasets.iris, validation=0.0)
 

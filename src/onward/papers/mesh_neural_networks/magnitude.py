@@ -49,4 +49,4 @@ def train_prune_train(
     recipe_of, histories = choose(
         pruned, together, recipes, seeds, lambda done: progress(part + (1 - part) * done), watched
     )
-    return outcomes(pruned, together, seeds, recipe_of, histories, counted)
+    return outcomes(pruned, together, seeds, recipe_of, histories, counted(pruned, seeds))

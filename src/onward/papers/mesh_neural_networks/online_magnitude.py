@@ -46,7 +46,7 @@ def train_while_pruning(
     learner = meshes(seeds, density=1.0, ticks=ticks)
     recipe_of, histories = choose(learner, together, recipes, seeds, progress, partial(_pruned, keep=keep))
     learner.edges.copy_(_largest(learner, keep))  # those of the recipe that was chosen; all others weigh zero
-    return outcomes(learner, together, seeds, recipe_of, histories, counted)
+    return outcomes(learner, together, seeds, recipe_of, histories, counted(learner, seeds))
 
 
 def _pruned(

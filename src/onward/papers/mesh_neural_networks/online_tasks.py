@@ -13,14 +13,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from onward import graphs
 from onward.datasets import streams
 from onward.experiments.spec import Outcome, Progress
 from onward.experiments.streams import Passage, Stretch
 from onward.kernels.losses import Loss, cross_entropy, mean_squared_error
-from onward.nets import initialise
 from onward.nets.mesh import MeshNet
-from onward.topology import Topology
+from onward.papers.mesh_neural_networks.online_nets import Shape
 
 STREAMS = 16  # side by side, of the tasks that are drawn
 EEG_LEARNED, EEG_CHOSEN = 480, 120  # samples; the other 200 judge
@@ -50,39 +48,6 @@ class Task:
     metric: str
 
 
-def sparse(features: int, hidden: int, outputs: int, *, feeds: int) -> Topology:
-    """A recurrent net in which every hidden neuron keeps itself and feeds a few others: those that come after it, in a ring."""
-    inputs = features + 1
-    first, last = inputs, inputs + hidden
-    each = np.arange(hidden)
-    pairs = [(s, t) for s in range(inputs) for t in range(first, last)]
-    pairs += [(first + h, first + int((each[h] + step) % hidden)) for h in range(hidden) for step in range(feeds + 1)]
-    pairs += [(s, t) for s in (features, *range(first, last)) for t in range(last, last + outputs)]
-    mask = np.zeros((last + outputs, last + outputs), dtype=bool)
-    mask[tuple(np.array(pairs).T)] = True
-    return graphs.from_mask(mask, range(features), range(last, last + outputs), bias=features)
-
-
-def keeping(
-    topology: Topology, generator: torch.Generator, *, own: float = 1.0, gain: float = 1.0, silent: bool = False
-) -> Tensor:
-    """Draw weights as `fan_in`, but with one weight from every hidden neuron to itself, so that activity stays for a while.
-
-    Args:
-        topology: the graph.
-        generator: source of the draw.
-        own: from a hidden neuron to itself.
-        gain: of all others.
-        silent: whether edges out of inputs begin at zero, so that nothing is remembered but what learning has put there.
-    """
-    weight = initialise.fan_in(topology, generator, gain=gain)
-    itself = torch.from_numpy(
-        (topology.source == topology.target) & (topology.source < topology.neurons - topology.outputs)
-    )
-    weight = torch.where(itself, torch.full_like(weight, own), weight)
-    return torch.where(torch.from_numpy(topology.source < topology.features), 0.0, weight) if silent else weight
-
-
 def recall(seed: int, *, delay: int, learned: int, judged: int) -> Passage:
     """Recall of a symbol, sequence after sequence (`datasets.delayed_recall`)."""
     generator = torch.Generator().manual_seed(seed)
@@ -95,11 +60,12 @@ def recall(seed: int, *, delay: int, learned: int, judged: int) -> Passage:
 
 
 def adding(seed: int, *, ticks: int, learned: int, judged: int) -> Passage:
-    """The adding problem, sequence after sequence (`datasets.adding`)."""
+    """The adding problem, sequence after sequence (`datasets.adding`), its numbers less 1/2, so that they are about 0."""
     generator = torch.Generator().manual_seed(seed)
 
     def stretch(count: int) -> Stretch:
         x, y = streams.adding(STREAMS * count, ticks, generator=generator)
+        x = x - torch.tensor([0.5, 0.0])
         return Stretch(x.reshape(STREAMS, count * ticks, -1), y.reshape(STREAMS, count, 1), ticks)
 
     return Passage(stretch(learned), stretch(judged), stretch(judged))
@@ -179,25 +145,24 @@ def _autoregression(x: np.ndarray, y: np.ndarray, lags: int, learned: slice) -> 
 
 
 DELAYS = (5, 10, 15, 25, 35, 50)
-LENGTHS = (15, 40)
+LENGTHS = (15, 30)
+SERIES = ("mackey-glass", "eeg")
 MACKEY_AHEAD, EEG_AHEAD, EEG_PASSES = 12, 1, 20
+RECALLED, ADDED, MACKEY_LEARNED = 1000, 3000, 6000  # sequences, sequences and ticks that are learned from
 
 
-def mesh(features: int, outputs: int, *, hidden: int, feeds: int, own: float, gain: float) -> Callable[..., MeshNet]:
-    """A tanh mesh that keeps what it has for a while; its ticks are those of the stream."""
-    first = partial(keeping, own=own, gain=gain)
-    return partial(MeshNet, sparse(features, hidden, outputs, feeds=feeds), 3, hidden="tanh", initialise=first)
-
-
-MEMORY = {"hidden": 4, "feeds": 1, "own": 0.97, "gain": 0.3}
-SHORT = {"hidden": 6, "feeds": 2, "own": 0.5, "gain": 1.0}
+RECALLING = Shape(4, 1, own=(0.97,), gain=(0.3,), read=0.3)
+# By turns neurons that keep what they get, and little of it at a time, and neurons that keep nothing, which can single out what is marked.
+SUMMING = Shape(4, 1, own=(0.97, 0.0), gain=(0.2, 1.0), read=0.5)
+FORECASTING = Shape(6, 2, own=(0.5,), gain=(1.0,), read=1.0, direct=True)
+SHAPES = (RECALLING, SUMMING, FORECASTING)
 
 TASKS: dict[str, Task] = {
     **{
         f"recall-{delay:02d}": Task(
             f"recall after {delay} ticks",
-            partial(recall, delay=delay, learned=1000, judged=100),
-            mesh(3, 2, **MEMORY),
+            partial(recall, delay=delay, learned=RECALLED, judged=100),
+            RECALLING.mesh(3, 2),
             cross_entropy,
             2 * (max(DELAYS) + 1),
             "test_accuracy",
@@ -207,8 +172,8 @@ TASKS: dict[str, Task] = {
     **{
         f"adding-{ticks:02d}": Task(
             f"adding over {ticks} ticks",
-            partial(adding, ticks=ticks, learned=1000, judged=100),
-            mesh(2, 1, **MEMORY),
+            partial(adding, ticks=ticks, learned=ADDED, judged=100),
+            SUMMING.mesh(2, 1),
             mean_squared_error,
             2 * max(LENGTHS),
             "test_mse",
@@ -217,8 +182,8 @@ TASKS: dict[str, Task] = {
     },
     "mackey-glass": Task(
         f"Mackey-Glass, {MACKEY_AHEAD} units ahead",
-        partial(mackey_glass, ahead=MACKEY_AHEAD, learned=6000, judged=1000),
-        mesh(1, 1, **SHORT),
+        partial(mackey_glass, ahead=MACKEY_AHEAD, learned=MACKEY_LEARNED, judged=1000),
+        FORECASTING.mesh(1, 1),
         mean_squared_error,
         100,
         "test_nrmse",
@@ -226,7 +191,7 @@ TASKS: dict[str, Task] = {
     "eeg": Task(
         "EEG, the next sample",
         partial(eeg, ahead=EEG_AHEAD, passes=EEG_PASSES),
-        mesh(4, 4, **SHORT),
+        FORECASTING.mesh(4, 4),
         mean_squared_error,
         100,
         "test_nrmse",

@@ -10,10 +10,10 @@ from onward.experiments.statistics import Mean, mean, paired, values
 from onward.papers.mesh_neural_networks import solvers, table_1
 from onward.papers.mesh_neural_networks.problems import LIMITS, PROBLEMS
 from onward.papers.mesh_neural_networks.solvers import STARTS
+from onward.papers.mesh_neural_networks.words import ACCURACY
 from onward.reports import figures
 from onward.reports.artefact import Artefact, Element, Picture, Results, Table, Text
 
-ACCURACY = "test_accuracy"
 SOLVERS = {"lm": "Levenberg-Marquardt", "adam": "Adam", "lbfgs": "L-BFGS"}
 CELLS = [
     *(("spirals", hidden, activation) for hidden in (5, 7) for activation in ("tanh", "relu")),

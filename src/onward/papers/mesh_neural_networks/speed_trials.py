@@ -10,16 +10,18 @@ import tracemalloc
 from collections.abc import Callable, Sequence
 
 from onward.experiments.spec import Outcome, Progress
-from onward.experiments.turns import Turns, alone, in_turns
+from onward.experiments.turns import Turns, alone, in_balanced_turns
 from onward.meters.over_time import course
 from onward.nets.cost import counted
-from onward.papers.mesh_neural_networks.gradient_costs import chosen_engine, costs
-from onward.papers.mesh_neural_networks.gradients import MAKERS, OURS, Step, Task, checked, reference, task
+from onward.papers.mesh_neural_networks.gradient_costs import chosen_engine, costs, fits
+from onward.papers.mesh_neural_networks.gradient_tasks import Step, Task, task
+from onward.papers.mesh_neural_networks.gradients import MAKERS, OURS, checked, reference
 from onward.topology import Topology
 
 Graph = Callable[[int], Topology]  # of a seed
 COMPILED = ("compiled", "bptt_compiled")
-AUTOMATIC = ("bptt", "backprop", "bptt_compiled", "jacfwd", "jacrev")  # what these multiply is counted as they run
+# What these multiply is counted as they run.
+BACKWARDS = ("by_hand", "bptt", "backprop", "bptt_compiled", "jacfwd", "jacfwd_of_loss", "jacrev")
 
 
 def measure_gradients(
@@ -71,22 +73,24 @@ def _measured(
     metrics: dict[str, float | int] = {"neurons": topology.neurons, "edges": topology.edges, "chosen": OURS.index(chosen)}
     steps: dict[str, Step] = {}
     for name in ways:
-        if needs[name].flops > most_flops or needs[name].bytes > most_bytes:
+        if not fits(name, needs[name], most_flops, most_bytes):
             metrics |= {f"{name}_needs_flops": needs[name].flops, f"{name}_needs_bytes": needs[name].bytes}
             continue
         step = steps[name] = MAKERS["chosen" if name == chosen else name](given)
         metrics[f"{name}_apart"] = checked(name, step(), right)
         eager = MAKERS["bptt"](given) if name == "bptt_compiled" else step
-        metrics[f"{name}_flops"] = 2 * counted(eager) if name in AUTOMATIC else needs[name].flops
+        metrics[f"{name}_flops"] = 2 * counted(eager) if name in BACKWARDS else needs[name].flops
         if name not in COMPILED:
             metrics[f"{name}_bytes"] = worst_bytes_of_numpy(step) if "numpy" in name else worst_bytes(given, step)
-    counts, history = in_turns(steps, turns, progress)
+    counts, history = in_balanced_turns(steps, turns, progress)
     return Outcome(metrics | {f"{name}_steps": count for name, count in counts.items()}, history)
 
 
 def worst_bytes(given: Task, step: Step) -> int:
-    """Give the most bytes of tensors that are alive at once within a step, beyond weights, graph and batch."""
-    step()  # what is planned and laid out once is no part of a step
+    """Give the most bytes of tensors that are alive at once within a step, beyond weights, graph and batch.
+
+    The step has been run before, as what is planned and laid out once is no part of one.
+    """
     over = course(lambda mark: step(), [given.x, given.y, *given.net.parameters(), *given.net.buffers()])
     return over.peak - over.standing
 

@@ -5,13 +5,36 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 from statistics import median
+from typing import NamedTuple
 
-from onward.experiments.medians import Middle, ratio
+from onward.experiments.medians import Median, ratio
 from onward.experiments.result import Result
 from onward.papers.mesh_neural_networks.gradients import OURS
 
 OVER_NUMPY, OVER_JACFWD, OF_BPTT, OF_BPTT_ANYWHERE = 2000, 300, 1.5, 2
 EAGER = ("bptt", "backprop")
+BACKPROPAGATION = (*EAGER, "bptt_compiled", "by_hand")
+NUMPY = {
+    "numpy_single": "naive NumPy in float32 (ours in float32 too)",
+    "numpy": "naive NumPy in float64, as the paper has it (ours in float32)",
+}
+FORWARD_MODE = {"jacfwd": "of the outputs, example by example", "jacfwd_of_loss": "of the loss of the batch"}
+
+
+class Found(NamedTuple):
+    """What was found for a net.
+
+    Attributes:
+        title: in sentences: the net, and on how many threads.
+        result: of it.
+        goal: times as long as eager BPTT that it may take; None where none was set.
+        rivals: whether goals beside NumPy and `jacfwd` are set for it.
+    """
+
+    title: str
+    result: Result
+    goal: float | None = None
+    rivals: bool = False
 
 
 def chosen(result: Result) -> str:
@@ -29,12 +52,12 @@ def quickest(result: Result, ways: Sequence[str]) -> str:
     return min((way for way in ways if way in result.history), key=lambda way: median(result.history[way]))
 
 
-def against(result: Result, way: str, base: str) -> Middle:
+def against(result: Result, way: str, base: str) -> Median:
     """Give how many times as long one way takes as another, turn by turn."""
     return ratio(result.history[way], result.history[base])
 
 
-def judged(found: Middle, goal: float, *, at_least: bool) -> str:
+def judged(found: Median, goal: float, *, at_least: bool) -> str:
     """Say whether a goal is reached: by the whole interval, not at all, or in doubt."""
     low, high = (found.low, found.high) if at_least else (-found.high, -found.low)
     wanted = goal if at_least else -goal
@@ -43,63 +66,85 @@ def judged(found: Middle, goal: float, *, at_least: bool) -> str:
     return f"**not reached**, {found}" if high < wanted else f"not decided, {found}"
 
 
-def verdicts(found: Sequence[tuple[str, bool, Result]], *, mnist: str) -> list[str]:
-    """Judge the goals.
-
-    Args:
-        found: of each net its title, whether it is one of the paper's, and its result.
-        mnist: title of the net that most goals are for.
-    """
+def verdicts(found: Sequence[Found]) -> list[str]:
+    """Judge the goals, then say what of a gain is the recording of a graph, and where there is none."""
+    timed = [one for one in found if chosen(one.result) in one.result.history]
     sentences = []
-    for title, of_paper, result in found:
-        history, ours = result.history, chosen(result)
-        if ours not in history:
-            continue
-        if title == mnist:
-            sentences += _of_rivals(title, result)
-        if of_paper:
-            goal = OF_BPTT if title == mnist else OF_BPTT_ANYWHERE
-            beside = against(result, ours, eager(result))
+    for one in timed:
+        if one.rivals:
+            sentences += _of_rivals(one)
+        if one.goal is not None:
+            beside = against(one.result, chosen(one.result), eager(one.result))
             sentences.append(
-                f"*{title}*: at most {goal:g} times eager BPTT was the goal; {judged(beside, goal, at_least=False)}."
+                f"*{one.title}*: at most {one.goal:g} times eager BPTT was the goal; {judged(beside, one.goal, at_least=False)}."
             )
-    best = [(title, result, quickest(result, (*EAGER, "bptt_compiled"))) for title, _, result in found]
-    slower = [
-        f"{title} {against(result, chosen(result), rival)}"
-        for title, result, rival in best
-        if chosen(result) in result.history and against(result, chosen(result), rival).low > 1
-    ]
-    if found:
+    parts = [f"{one.title} {recording(one.result)}" for one in timed if "by_hand" in one.result.history]
+    if parts:
         sentences.append(
-            "*Where it loses*: beside the quickest BPTT, compiled or not, the engine that the library chooses is slower on "
-            f"{'; '.join(slower) or 'none of these nets'} (times as long).{_naive(found)}"
+            "*What is the engine's own and what the recording of a graph* (the engine that the library chooses, times as long as backpropagation by "
+            f"autograd, eager, and as backpropagation by hand, without it): {'; '.join(parts)}."
+        )
+    if timed:
+        sentences.append(
+            "*Where it loses*: beside the quickest backpropagation, by hand, eager or compiled, the engine that the library chooses is slower on "
+            f"{'; '.join(_slower(timed)) or 'none of these nets'} (times as long).{_naive(timed)}"
         )
     return sentences
 
 
-def _naive(found: Sequence[tuple[str, bool, Result]]) -> str:
+def recording(result: Result) -> str:
+    """Say how the chosen engine stands beside backpropagation with a recorded graph and without, and what follows by their intervals."""
+    ours = chosen(result)
+    recorded, by_hand = against(result, ours, eager(result)), against(result, ours, "by_hand")
+    if recorded.low > 1:
+        follows = "there is no gain"
+    elif recorded.high >= 1:
+        follows = "no gain can be told"
+    elif by_hand.high < 1:
+        follows = "some of the gain is its own"
+    elif by_hand.low > 1:
+        follows = "the gain, and more, is the recording"
+    else:
+        follows = "no more of the gain than the recording can be told"
+    return f"{recorded} and {by_hand}: {follows}"
+
+
+def _slower(timed: Sequence[Found]) -> list[str]:
+    """Name the nets on which some backpropagation is quicker by the whole interval."""
+    slower = []
+    for title, result, *_ in timed:
+        rival = quickest(result, BACKPROPAGATION)
+        beside = against(result, chosen(result), rival)
+        if beside.low > 1:
+            slower.append(f"{title} {beside}")
+    return slower
+
+
+def _naive(timed: Sequence[Found]) -> str:
     """Name the nets on which calling operations is all that costs, so that NumPy calls fewer."""
     quicker = [
-        title
-        for title, _, result in found
-        if {"numpy", chosen(result)} <= set(result.history) and against(result, chosen(result), "numpy").low > 1
+        one.title
+        for one in timed
+        if any(way in one.result.history and against(one.result, chosen(one.result), way).low > 1 for way in NUMPY)
     ]
     return f" Even the naive NumPy is quicker on {'; '.join(quicker)}." if quicker else ""
 
 
-def _of_rivals(title: str, result: Result) -> list[str]:
-    ours, sentences = chosen(result), []
-    for rival, words, goal in (("numpy", "the naive NumPy", OVER_NUMPY), ("jacfwd", "`jacfwd`", OVER_JACFWD)):
-        if rival in result.history:
-            also = ""
-            if rival == "numpy" and "numpy_single" in result.history:
-                also = f" Beside NumPy in float32, as ours is: {against(result, 'numpy_single', ours)}."
-            beside = judged(against(result, rival, ours), goal, at_least=True)
-            sentences.append(f"*{title}*: at least {goal} times as fast as {words} was the goal; {beside}.{also}")
-    return sentences
+def _of_rivals(found: Found) -> list[str]:
+    title, result, *_ = found
+    rivals = [(way, words, OVER_NUMPY) for way, words in NUMPY.items() if way in result.history]
+    if set(FORWARD_MODE) & set(result.history):
+        best = quickest(result, tuple(FORWARD_MODE))
+        quicker = " (the quicker of its two forms)" if set(FORWARD_MODE) <= set(result.history) else ""
+        rivals.append((best, f"`jacfwd` {FORWARD_MODE[best]}{quicker}", OVER_JACFWD))
+    return [
+        f"*{title}*: at least {goal} times as fast as {words} was the goal; "
+        f"{judged(against(result, way, chosen(result)), goal, at_least=True)}."
+        for way, words, goal in rivals
+    ]
 
 
-def memory_verdict(result: Result) -> str:
+def memory_verdict(result: Result, title: str) -> str:
     """Say how bytes grow with ticks, to the byte."""
     of_ours, of_rival = (
         dict(zip(result.history[f"{way}_places"], result.history[f"{way}_bytes"], strict=True))
@@ -109,7 +154,7 @@ def memory_verdict(result: Result) -> str:
     ticks = sorted(of_rival)
     slopes = [(of_rival[b] - of_rival[a]) / (b - a) for a, b in pairwise(ticks) if a > 1]
     if len(settled) < 2 or not slopes:
-        return "*Memory against ticks*: too few numbers of ticks are measured."
+        return f"*{title}*: too few numbers of ticks are measured."
     flat = len(set(settled.values())) == 1 and all(size <= max(settled.values()) for size in of_ours.values())
     held = (
         f"the same {next(iter(settled.values())):,} bytes at every number of ticks from {min(settled)} to {max(settled):,}, and no more below"
@@ -119,7 +164,7 @@ def memory_verdict(result: Result) -> str:
     grows = f"{slopes[0]:,.0f}" if len(set(slopes)) == 1 else f"{min(slopes):,.1f} to {max(slopes):,.1f}"
     last = ticks[-1]
     return (
-        f"*Memory against ticks*: the influence engine holds {held}. BPTT keeps {grows} bytes more with every tick: "
+        f"*{title}*: the influence engine holds {held}. BPTT keeps {grows} bytes more with every tick: "
         f"{of_rival[last]:,} at {last:,}. "
         f"{_crossing(of_ours, of_rival)}"
     )
@@ -132,12 +177,12 @@ def _crossing(ours: dict[int, int], theirs: dict[int, int]) -> str:
     )
 
 
-def where_slower(result: Result, way: str, words: str, x: str) -> str:
-    """Say at which places a way is slower than eager BPTT beyond both intervals, and by how much at the last."""
+def where_slower(result: Result, way: str, words: str, x: str, *, rival: str = "bptt", called: str = "eager BPTT") -> str:
+    """Say at which places a way is slower than a rival beyond both intervals, and by how much at the last."""
     history = result.history
     theirs = {
         place: (value, high)
-        for place, value, high in zip(history["bptt_places"], history["bptt_seconds"], history["bptt_high"], strict=True)
+        for place, value, high in zip(*(history[f"{rival}_{what}"] for what in ("places", "seconds", "high")), strict=True)
     }
     own = zip(history[f"{way}_places"], history[f"{way}_seconds"], history[f"{way}_low"], strict=True)
     both = [(place, value / theirs[place][0], low > theirs[place][1]) for place, value, low in own if place in theirs]
@@ -145,5 +190,5 @@ def where_slower(result: Result, way: str, words: str, x: str) -> str:
         return f"*{words}* is not measured."
     slower = [f"{place:,}" for place, _, beyond in both if beyond]
     last, times, _ = both[-1]
-    where = f"slower than eager BPTT at {', '.join(slower)} {x}" if slower else "nowhere slower than eager BPTT"
+    where = f"slower than {called} at {', '.join(slower)} {x}" if slower else f"nowhere slower than {called}"
     return f"*{words}* is {where}; at {last:,}, the last that it was run for, it takes {times:.3g} times as long."

@@ -16,6 +16,7 @@ from onward.nets import initialise
 from onward.nets.mesh import MeshNet
 from onward.papers.mesh_neural_networks.data import fresh_spirals, spirals_as_published
 from onward.papers.mesh_neural_networks.recipes import as_published, sound
+from onward.papers.mesh_neural_networks.words import ACCURACY
 from onward.reports import figures
 from onward.reports.artefact import Artefact, Element, Picture, Results, Table, Text
 from onward.topology import Topology
@@ -23,7 +24,6 @@ from onward.training import datasets
 
 PRINTED = {5: (0.75, 0.079), 7: (0.95, 0.029), 10: (0.94, 0.039), 13: (0.95, 0.026), 15: (0.99, 0.011)}
 SEEDS = 20
-ACCURACY = "test_accuracy"
 
 # (hidden layers of an MLP of about the mesh's number of parameters), one hidden layer and two
 EQUAL_PARAMETERS = {5: ([14], [6, 6]), 7: ([21], [8, 7]), 10: ([36], [10, 11]), 13: ([54], [14, 13]), 15: ([68], [15, 16])}

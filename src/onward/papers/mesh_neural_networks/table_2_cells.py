@@ -28,13 +28,14 @@ SEEDS, FEW = 10, 5
 TICKS = 3
 EPOCHS, BATCH = 10, 32
 RATES = (0.003, 0.01, 0.03)
-PUBLISHED_EPOCHS = 30
+PUBLISHED_EPOCHS = 20
 DENSE_EPOCHS = 3  # of all, before a mesh is pruned by magnitude
 # Connections of a mesh of 32 + 50 + 10 neurons and a bias, and the part of each block that is kept.
 DENSITIES = {798: 0.15, 1044: 0.2, 1536: 0.3, 2028: 0.4, 2520: 0.5, 3012: 0.6}
 PRINTED_SIZES = (798, 1044)
 LONGER = (4, 6)
 LEARNED = 10_000  # examples that second order learns from
+PASSES = (25, 50, 100)  # over them, of its rival
 
 
 def adam(epochs: int, batch: int, rates: Sequence[float]) -> tuple[Recipe, ...]:
@@ -49,6 +50,7 @@ def adam(epochs: int, batch: int, rates: Sequence[float]) -> tuple[Recipe, ...]:
 SOUND = adam(EPOCHS, BATCH, RATES)
 PUBLISHED = (Recipe(partial(torch.optim.Adam, lr=0.001, fused=True), PUBLISHED_EPOCHS, BATCH),)
 SECOND_ORDER = (Recipe(LevenbergMarquardt(damping=0.1), epochs=25, batch=2_500, patience=25),)
+FIRST_ORDER = tuple(recipe for passes in PASSES for recipe in adam(passes, BATCH, RATES))
 AFTER = adam(EPOCHS - DENSE_EPOCHS, BATCH, RATES)
 TO_THE_END = tuple(replace(recipe, patience=None) for recipe in SOUND)
 BEFORE = Recipe(partial(torch.optim.Adam, lr=0.01, fused=True), DENSE_EPOCHS, BATCH)
@@ -82,11 +84,12 @@ def _described(name: str) -> dict[str, Experiment]:
     data = partial(encoded, pictures=name)
     made = {"linear": _experiment(f"{name}/linear", data, partial(classifiers.perceptrons, widths=()))}
     for edges, density in DENSITIES.items():
+        trials = SEEDS if edges in PRINTED_SIZES else FEW
         mesh = partial(classifiers.meshes, density=density, ticks=TICKS)
-        made[f"mesh-{edges}"] = _experiment(f"{name}/mesh-{edges:04d}", data, mesh)
+        made[f"mesh-{edges}"] = _experiment(f"{name}/mesh-{edges:04d}", data, mesh, seeds=trials, together=trials)
         for layers in (1, 2) if edges in PRINTED_SIZES else (2,):
-            rival = partial(classifiers.perceptrons, widths=equal(edges, layers))
-            made[f"mlp-{layers}-{edges}"] = _experiment(f"{name}/mlp-{layers}-{edges:04d}", data, rival)
+            rival, cell = partial(classifiers.perceptrons, widths=equal(edges, layers)), f"{name}/mlp-{layers}-{edges:04d}"
+            made[f"mlp-{layers}-{edges}"] = _experiment(cell, data, rival, seeds=trials, together=trials)
     two = partial(classifiers.meshes, density=DENSITIES[1044], ticks=2)
     made["mesh-2-ticks"] = _experiment(f"{name}/mesh-1044-2-ticks", data, two)
     return made
@@ -127,9 +130,11 @@ def _beyond(name: str) -> dict[str, Experiment]:
         mesh = partial(classifiers.meshes, density=DENSITIES[1044], ticks=ticks)
         made[f"mesh-{ticks}-ticks"] = _experiment(f"{name}/mesh-1044-{ticks}-ticks", data, mesh, seeds=FEW, together=FEW)
     alone = partial(classifiers.mesh, density=DENSITIES[1044], ticks=TICKS)
-    second = _experiment(f"{name}/mesh-1044-second-order", few, alone, SECOND_ORDER, seeds=FEW, together=1)
     beside = partial(classifiers.meshes, density=DENSITIES[1044], ticks=TICKS)
-    made |= {"second-order": second, "few": _experiment(f"{name}/mesh-1044-few", few, beside, seeds=FEW, together=FEW)}
+    made |= {
+        "second-order": _experiment(f"{name}/mesh-1044-second-order", few, alone, SECOND_ORDER, seeds=FEW, together=1),
+        "few": _experiment(f"{name}/mesh-1044-few", few, beside, FIRST_ORDER, seeds=FEW, together=FEW),
+    }
     for edges in PRINTED_SIZES:
         trial = partial(train_prune_train, data=data, ticks=TICKS, keep=edges, before=BEFORE, recipes=AFTER)
         made[f"magnitude-{edges}"] = _alone(f"{name}/magnitude-{edges:04d}", trial, SEEDS, SEEDS)

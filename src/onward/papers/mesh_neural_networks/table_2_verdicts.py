@@ -5,14 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from onward.experiments.result import Result
-from onward.experiments.statistics import Mean, mean, paired, values, wider
+from onward.experiments.statistics import Mean, mean, paired, stands, values, wider
 from onward.papers.mesh_neural_networks.features import TITLES
 from onward.papers.mesh_neural_networks.table_2_cells import PRINTED_SIZES, SETS
-from onward.papers.mesh_neural_networks.words import averaged, signed
-from onward.papers.mono_forward.words import stands
+from onward.papers.mesh_neural_networks.words import ACCURACY, averaged
+from onward.reports.words import signed
 
-ACCURACY = "test_accuracy"
 WANTED = 0.86  # what a mean on MNIST is to reach with 1044 connections
+PHRASES = {"above": "ahead of", "below": "behind", "level": "not told apart from"}
+# Arms, given the connections of the mesh.
+RIVALS = {
+    "mlp-2-{}": "the MLP of two hidden layers with as many connections",
+    "mlp-1-{}": "that of one hidden layer",
+    "linear": "the linear classifier, which has fewer,",
+}
 CEILING = 0.8  # that "both classifiers are not able to overcome", up to more than 3000 connections
 
 # Table 2: mean and 95 % interval of 10 trials, by arm and connections of the mesh.
@@ -73,18 +79,32 @@ def _beside(ours: Mean, theirs: tuple[float, float]) -> str:
 
 def _against_rivals(described: Mapping[str, Found]) -> list[str]:
     cells = {
-        f"{TITLES[name]} with {edges}": paired(found[f"mesh-{edges}"], found[f"mlp-2-{edges}"], ACCURACY)
+        (rival, f"{TITLES[name]} with {edges}"): paired(found[f"mesh-{edges}"], found[rival.format(edges)], ACCURACY)
+        for rival in RIVALS
         for name, found in described.items()
         for edges in PRINTED_SIZES
     }
+    places: dict[str, list[str]] = {}
+    for (rival, where), difference in cells.items():
+        if difference.n > 1:
+            widened = wider(difference, len(cells))
+            places.setdefault(rival, []).append(f"{PHRASES[stands(widened)]} it on {where} ({signed(widened)})")
+    told = " ".join(f"Beside {RIVALS[rival]} the mesh is {'; '.join(words)}." for rival, words in places.items())
+    return [f"In intervals that are widened for {len(cells)} comparisons: {told}"] if told else []
+
+
+def over_features(found: Mapping[str, Found]) -> list[str]:
+    """Say where the mesh stands where every trial has features of its own, so that intervals are over these too."""
+    cells = {
+        f"the {words} on {TITLES[name]}": paired(one["mesh-1044"], one[arm], ACCURACY)
+        for name, one in found.items()
+        for arm, words in (("mlp-2-1044", "MLP"), ("linear", "linear classifier"))
+    }
     known = {words: wider(difference, len(cells)) for words, difference in cells.items() if difference.n > 1}
-    if not known:
-        return []
-    phrases = {"above": "ahead of", "below": "behind", "level": "not told apart from"}
-    places = [f"{phrases[stands(difference)]} it on {words} ({signed(difference)})" for words, difference in known.items()]
-    return [
-        f"Beside the MLP of two hidden layers with as many connections, in intervals that are widened for {len(cells)} comparisons, the mesh is {'; '.join(places)}."
-    ]
+    places = [f"{PHRASES[stands(difference)]} {words} ({signed(difference)})" for words, difference in known.items()]
+    return (
+        [f"In intervals that are widened for {len(cells)} comparisons, the mesh is {'; '.join(places)}."] if places else []
+    )
 
 
 def on_the_ceiling(described: Mapping[str, Found]) -> list[str]:
@@ -92,12 +112,23 @@ def on_the_ceiling(described: Mapping[str, Found]) -> list[str]:
     told = []
     for name, found in described.items():
         runs = {arm: mean(values(one, ACCURACY)) for arm, one in found.items() if len(one) > 1}
-        over = [one for one in runs.values() if one.value - one.half > CEILING]
+        over = [one for one in runs.values() if one.value - wider(one, len(runs)).half > CEILING]
         if runs:
             holds = "**does not hold**" if over else "is not contradicted"
             least, most = (choose(one.value for one in runs.values()) for choose in (min, max))
             told.append(
                 f'"Both classifiers are not able to overcome the 0.8 classification rate" {holds} on {TITLES[name]}: {len(over)} of {len(runs)} nets are above it '
-                f"with their whole interval; means go from {least:.3f} to {most:.3f}."
+                f"with their whole interval, widened for as many; means go from {least:.3f} to {most:.3f}."
             )
     return told
+
+
+def at_the_edges(groups: Mapping[str, Sequence[Result]], rates: Sequence[float]) -> list[str]:
+    """Say how often validation chose the lowest and the highest of some rates, each a recipe, so that a choice which is too narrow is seen."""
+    told = []
+    for words, runs in groups.items():
+        chosen = [int(result.metrics["recipe"]) for result in runs]
+        if chosen:
+            told.append(f"{words} {chosen.count(0)} and {chosen.count(len(rates) - 1)} of {len(chosen)} times")
+    ends = f"the lowest rate ({rates[0]:g}) and the highest ({rates[-1]:g})"
+    return [f"How often validation chose {ends}: {'; '.join(told)}."] if told else []

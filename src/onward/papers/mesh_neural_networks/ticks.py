@@ -23,6 +23,7 @@ from onward.learners.base import AbstractLearner
 from onward.learners.forward_only import ForwardOnly
 from onward.nets.mesh import MeshNet
 from onward.papers.mesh_neural_networks.recipes import sound
+from onward.papers.mesh_neural_networks.words import ACCURACY
 from onward.reports import figures
 from onward.reports.artefact import Artefact, Element, Picture, Results, Table, Text
 from onward.reports.canvas import Figure, figure_of, row_of_axes
@@ -34,7 +35,6 @@ from onward.training.metrics import accuracy
 TICKS = (1, 2, 3, 5, 8, 12)
 PAPER = 3
 SEEDS = 10
-ACCURACY = "test_accuracy"
 SHAPES = {"spirals": (2, 10, 2), "iris": (4, 10, 3)}  # features, hidden, outputs
 DATA = {"spirals": datasets.spirals, "iris": datasets.iris}
 TITLES = {"spirals": "the spirals", "iris": "Iris"}

@@ -28,10 +28,11 @@ from onward.papers.mono_forward.accuracy_cells import (
     ways_of,
 )
 from onward.papers.mono_forward.accuracy_verdicts import NEAR, reached, readings, verdicts
-from onward.papers.mono_forward.words import CIFAR_10_NOTE, INTERVALS, NOT_RUN, READINGS, against, judged, percent, points
+from onward.papers.mono_forward.words import CIFAR_10_NOTE, INTERVALS, READINGS, against, judged, percent, points
 from onward.reports import figures
 from onward.reports.artefact import Artefact, Element, Picture, Results, Table, Text
 from onward.reports.canvas import Figure, figure_of, grid_of_axes
+from onward.reports.words import NOT_RUN
 
 
 def render(results: Results) -> list[Element]:

@@ -8,8 +8,9 @@ from onward.experiments.result import Result
 from onward.experiments.statistics import Mean, mean, values
 from onward.papers.mono_forward import printed
 from onward.papers.mono_forward.accuracy_cells import LONGER, NAMES, PROBLEMS, TITLES, printed_for, ways_of
-from onward.papers.mono_forward.words import NOT_RUN, READINGS, against, judged, percent
+from onward.papers.mono_forward.words import READINGS, against, judged, percent
 from onward.reports.artefact import Text
+from onward.reports.words import NOT_RUN
 
 FITTED = 0.1  # training loss below which a net has learned its examples
 TEST = 10_000  # pictures in the test part of each data set

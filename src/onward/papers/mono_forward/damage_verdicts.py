@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from onward.experiments.result import Result
-from onward.experiments.statistics import Mean, mean
+from onward.experiments.statistics import Mean, mean, stands
 from onward.papers.mono_forward.harms import HARMS, TITLES, UNHARMED
 from onward.papers.mono_forward.retraining import POSITIONS
-from onward.papers.mono_forward.words import counted, points, stands, told, within
+from onward.papers.mono_forward.words import counted, points, told, within
 
 TOLERANCE = -0.003  # change of accuracy down to which a net counts as recovered
 CASES = [(harm, position) for harm in HARMS for position in POSITIONS if harm != UNHARMED]

@@ -19,14 +19,14 @@ from onward.datasets import images
 from onward.experiments.layers import train_layers
 from onward.experiments.result import Result
 from onward.experiments.spec import Experiment
-from onward.experiments.statistics import Mean, mean, values
+from onward.experiments.statistics import Mean, mean, stands, values
 from onward.learners.base import AbstractLearner
 from onward.learners.mono_forward import MonoForward
 from onward.nets.builders import mlp
 from onward.nets.cost import multiply_adds
 from onward.nets.layered import LayeredNet
 from onward.papers.mono_forward.cells import recipe
-from onward.papers.mono_forward.words import percent, stands, told, within
+from onward.papers.mono_forward.words import percent, told, within
 from onward.reports.artefact import Artefact, Element, Picture, Results, Table, Text
 from onward.reports.canvas import Figure, figure_of, grid_of_axes
 from onward.reports.crowded import Change, draw_changes

@@ -13,11 +13,11 @@ from functools import partial
 from onward.datasets import images
 from onward.experiments.result import Result
 from onward.experiments.spec import Experiment
-from onward.experiments.statistics import mean, values
+from onward.experiments.statistics import mean, stands, values
 from onward.nets.builders import mlp
 from onward.papers.mono_forward.cells import recipe
 from onward.papers.mono_forward.plugging_trials import ARMS, AT_ONCE, NAMES, add_a_block, learn_new_classes
-from onward.papers.mono_forward.words import percent, stands, told, within
+from onward.papers.mono_forward.words import percent, told, within
 from onward.reports.artefact import Artefact, Element, Results, Table, Text
 
 SEEDS = 3

@@ -75,7 +75,7 @@ WAYS = {
     f"1F1B, m = {TIMES_RANKS} R of {PIECE} examples": larger_batches,
 }
 ASSUMPTIONS = (
-    "## Many ranks\n\nDerived, not measured, from the times below by the formulas of [scale.md](../scale.md): one block of 1000 a rank, so the net "
+    "## Many ranks\n\nDerived, not measured, from the times below by the formulas of [ranks.md](../ranks.md): one block of 1000 a rank, so the net "
     "has as many blocks as there are ranks R; every rank a machine of its own with a core beside for the wire, all wires as measured. Rates are those of batches of the measured "
     "size. A micro-batch is taken to need its share of a batch's time, which favours 1F1B, as products of few examples are less efficient. "
     f"The last way lets the batch grow with the ranks ({TIMES_RANKS} R micro-batches of {PIECE} examples), which changes what is learned."

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from statistics import median
 
 from onward.experiments.result import Result
+from onward.papers.mono_forward import speed_spared
 from onward.papers.mono_forward.speed_cases import BEST, CASES, DELAYS, EPOCHS, IN_FLOAT32, IN_TURN, WAYS, Case, Pass
 from onward.papers.mono_forward.speed_trials import STEPS
 from onward.papers.mono_forward.speed_verdicts import allowed, in_parallel, in_time, quickest, ratio, verdicts
@@ -24,6 +25,8 @@ def render(results: Results) -> list[Element]:
     if found:
         elements += [Text(_protocol(found[0][1]) + _too_slow(found)), _times(found), _ratios(found)]
         elements += [Text("## Verdicts"), *(Text(sentence) for sentence in verdicts(found))]
+    spared = {threads: results[one.name][0] for threads, one in speed_spared.EXPERIMENTS.items() if results[one.name]}
+    elements += speed_spared.shown(spared) if spared else []
     epochs = [(one, results[one.experiment.name][0]) for one in EPOCHS if results[one.experiment.name]]
     elements += [_epochs(epochs)] if epochs else []
     if results[DELAYS.name]:
@@ -155,6 +158,6 @@ ARTEFACT = Artefact(
     "speed",
     "Speed: Mono-Forward beside backpropagation",
     "Mono-Forward, table 5",
-    (*(case.experiment for case in CASES), *(one.experiment for one in EPOCHS), DELAYS),
+    (*(case.experiment for case in CASES), *speed_spared.EXPERIMENTS.values(), *(one.experiment for one in EPOCHS), DELAYS),
     render,
 )

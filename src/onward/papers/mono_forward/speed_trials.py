@@ -133,11 +133,13 @@ def _alone(threads: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _made(net: MakeNet, seed: int) -> LayeredNet:
+def made(net: MakeNet, seed: int) -> LayeredNet:
+    """Make the net of a seed."""
     return net(generator=torch.Generator().manual_seed(seed))
 
 
-def _noise(net: LayeredNet, examples: int, seed: int) -> tuple[Tensor, Tensor]:
+def noise(net: LayeredNet, examples: int, seed: int) -> tuple[Tensor, Tensor]:
+    """Draw inputs for a net, and classes."""
     drawn = torch.Generator().manual_seed(seed)
     x = torch.randn(examples, *net.shapes[0], generator=drawn)
     return x, torch.randint(net.outputs, (examples,), generator=drawn)
@@ -146,17 +148,17 @@ def _noise(net: LayeredNet, examples: int, seed: int) -> tuple[Tensor, Tensor]:
 def _steps(
     seed: int, progress: Progress, net: MakeNet, batch: int, products: torch.dtype | None, turns: Turns, *, parallel: bool
 ) -> Outcome:
-    make = partial(_made, net, seed)
-    x, y = _noise(make(), batch, seed)
+    make = partial(made, net, seed)
+    x, y = noise(make(), batch, seed)
     recipe = Recipe(FUSED, 1, batch=batch, shuffle=False, products=products)
     compiled = MonoForward(make())
     compiled.compile()
     ways: dict[str, Steps] = {
-        "bp_first": _backprop(make(), recipe, x, y, fused=None, compiled=False),
-        "bp_fused": _backprop(make(), recipe, x, y, fused=True, compiled=False),
-        "bp_compiled": _backprop(make(), recipe, x, y, fused=True, compiled=True),
-        "mf": _stepped(MonoForward(make()), recipe, x, y),
-        "mf_compiled": _stepped(compiled, recipe, x, y),
+        "bp_first": backprop_steps(make(), recipe, x, y, fused=None, compiled=False),
+        "bp_fused": backprop_steps(make(), recipe, x, y, fused=True, compiled=False),
+        "bp_compiled": backprop_steps(make(), recipe, x, y, fused=True, compiled=True),
+        "mf": learner_steps(MonoForward(make()), recipe, x, y),
+        "mf_compiled": learner_steps(compiled, recipe, x, y),
     }
     metrics: dict[str, float | int] = {}
     if parallel:
@@ -195,7 +197,7 @@ def _timed(steps: Steps, count: int) -> float:
     return time.perf_counter() - began
 
 
-def _backprop(net: LayeredNet, recipe: Recipe, x: Tensor, y: Tensor, *, fused: bool | None, compiled: bool) -> Steps:
+def backprop_steps(net: LayeredNet, recipe: Recipe, x: Tensor, y: Tensor, *, fused: bool | None, compiled: bool) -> Steps:
     """Backpropagation by hand, as it is usually written; what checks the inputs of a `LayeredNet` is left out."""
     step = _step(net, recipe, fused=fused, compiled=compiled)
 
@@ -225,7 +227,8 @@ def _step(net: LayeredNet, recipe: Recipe, *, fused: bool | None, compiled: bool
     return step
 
 
-def _stepped(learner: AbstractLearner, recipe: Recipe, x: Tensor, y: Tensor) -> Steps:
+def learner_steps(learner: AbstractLearner, recipe: Recipe, x: Tensor, y: Tensor) -> Steps:
+    """Steps of a learner, each credit applied as it comes."""
     taking = GradientSteps(learner.train(), FUSED, None, ())
 
     def steps(count: int) -> None:
@@ -276,8 +279,8 @@ def _updates(net: LayeredNet) -> Steps:
 
 
 def _epochs(seed: int, progress: Progress, net: MakeNet, examples: int, batch: int, rounds: int) -> Outcome:
-    make = partial(_made, net, seed)
-    x, y = _noise(make(), examples, seed)
+    make = partial(made, net, seed)
+    x, y = noise(make(), examples, seed)
     recipe = Recipe(FUSED, rounds + 1, batch=batch)
     compiled = MonoForward(make())
     compiled.compile()
@@ -330,8 +333,8 @@ def _fitted(learner: MonoForward, recipe: Recipe, x: Tensor, y: Tensor, seed: in
 
 
 def _delays(seed: int, progress: Progress, net: MakeNet, batch: int, steps: int) -> Outcome:
-    make = partial(_made, net, seed)
-    x, y = _noise(make(), batch, seed)
+    make = partial(made, net, seed)
+    x, y = noise(make(), batch, seed)
     history: dict[str, list[float | int]] = {}
     rules = {"mf": MonoForward, "bp": Backprop, "bp_by_block": BackpropByBlock}
     for number, (name, rule) in enumerate(rules.items()):

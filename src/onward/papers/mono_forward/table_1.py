@@ -17,7 +17,7 @@ from onward.datasets import images
 from onward.experiments.layers import train_layers
 from onward.experiments.result import Result
 from onward.experiments.spec import Experiment
-from onward.experiments.statistics import Mean, mean, values
+from onward.experiments.statistics import Mean, mean, stands, values
 from onward.experiments.trials import order
 from onward.learners.backprop import Backprop
 from onward.learners.base import AbstractLearner
@@ -26,7 +26,7 @@ from onward.nets.builders import mlp
 from onward.nets.layered import LayeredNet
 from onward.papers.mono_forward.blocks import each_block
 from onward.papers.mono_forward.cells import recipe
-from onward.papers.mono_forward.words import CIFAR_10_NOTE, against, percent, points, stands, told, within
+from onward.papers.mono_forward.words import CIFAR_10_NOTE, against, percent, points, told, within
 from onward.reports import figures
 from onward.reports.artefact import Artefact, Element, Picture, Results, Table, Text
 from onward.reports.canvas import Figure, figure_of, row_of_axes

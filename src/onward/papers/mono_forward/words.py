@@ -8,14 +8,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from onward.experiments.result import Result
-from onward.experiments.statistics import Mean, mean
+from onward.experiments.statistics import Mean, mean, stands
+from onward.reports.words import NOT_RUN
 
 READINGS = {"last": "last block (BP prediction)", "total": "sum of blocks (FF prediction)"}
 CIFAR_10_NOTE = (
     "Copies of CIFAR-10's test file may differ: in some, 23 of the 10,000 pictures are not bit-exact, which can move an accuracy "
     "by up to 0.23 points."
 )
-NOT_RUN = "not run"
 INTERVALS = (
     "Intervals are over seeds alone, all of which read the same test part: they tell how much a number depends on the draw of weights, batches "
     "and parts. What another test part would change is not in them: of 10,000 examples an accuracy of 98.5 % is uncertain by "
@@ -49,15 +49,6 @@ def against(ours: Sequence[Result], theirs: Sequence[Result], metric: str, other
     """Give the mean difference of a metric of ours to another of theirs, over the seeds that both have."""
     rival = {result.seed: result.metrics[other] for result in theirs}
     return mean([result.metrics[metric] - rival[result.seed] for result in ours if result.seed in rival])
-
-
-def stands(difference: Mean) -> str:
-    """Say where one number stands to another: "above", "below", "level" or, of fewer than two seeds, "unknown"."""
-    if difference.n < 2:
-        return "unknown"
-    if difference.value > difference.half:
-        return "above"
-    return "below" if difference.value < -difference.half else "level"
 
 
 def told(difference: Mean, rival: str = "") -> str:

@@ -1,0 +1,149 @@
+"""What a gradient of a mesh costs by each engine, counted from its graph before anything is run.
+
+FLOPs count a multiply-add as two. Bytes are what is carried between ticks, old and new side by side, at its largest; what stands beside that, whatever is
+carried, is counted apart. The state begins at rest, so that a first tick reads clamped inputs alone.
+Letters: T ticks, B examples, N neurons, E edges, F free neurons, S speaking neurons, O outputs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from onward.kernels import pattern
+from onward.kernels.sparse_weights import EDGES, mostly_zeros
+from onward.topology import Topology
+
+ENDS = 40  # bytes an edge: its ends as the topology has them, and its ends and place as the net does
+MATRICES = 3  # dense matrices that are there at a time: weights, and what is laid out of the gradient
+SORTED, READ = 150, 100  # bytes a product of a chunk and an edge that laying out the sparse engine takes, measured
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Counted cost of one gradient.
+
+    Attributes:
+        flops: floating-point operations, a multiply-add counted as two.
+        bytes: that are carried at a time.
+    """
+
+    flops: int
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Bytes that a gradient needs beside what is carried, about; a budget leaves them out, and no cut makes them fewer.
+
+    Attributes:
+        graph: the ends of the edges.
+        weights: one an edge and its gradient, and for a dense engine the matrices that they are laid out in.
+        working: the state of the neurons, for all examples; for the sparse engine what laying the graph out takes at its most, where that is more.
+    """
+
+    graph: int
+    weights: int
+    working: int
+
+    @property
+    def total(self) -> int:
+        """All of them, in bytes."""
+        return self.graph + self.weights + self.working
+
+
+@dataclass(frozen=True)
+class Task:
+    """A gradient to be counted.
+
+    Attributes:
+        topology: the graph.
+        ticks: updates.
+        itemsize: bytes a number.
+        live: edges that the influence engine carries.
+        static: whether inputs are the same at all ticks, so that dense engines multiply them once.
+    """
+
+    topology: Topology
+    ticks: int
+    itemsize: int
+    live: int
+    static: bool
+
+    @property
+    def inputs(self) -> int:
+        """Ticks at which clamped inputs are multiplied."""
+        return 1 if self.static else self.ticks
+
+    @property
+    def moving(self) -> int:
+        """Ticks at which free neurons say something: from rest all but the first."""
+        return self.ticks - 1 if self.topology.clamped else self.ticks
+
+
+def run(task: Task, batch: int) -> int:
+    """Count the FLOPs of a run of the state alone."""
+    return 2 * task.ticks * batch * task.topology.edges if mostly_zeros(task.topology) else _dense_run(task, batch)
+
+
+def _dense_run(task: Task, batch: int) -> int:
+    topology = task.topology
+    return 2 * batch * topology.free * (task.inputs * topology.fixed + task.moving * topology.free)
+
+
+def influence(task: Task, batch: int, edges: int) -> Cost:
+    """Count the influence engine on some examples and edges."""
+    f, o, ticks = task.topology.free, task.topology.outputs, task.ticks
+    full, final = max(ticks - 2, 0), min(ticks - 1, 1)
+    moves = 2 * batch * edges * f * (full * f + final * o)
+    touches = 3 * batch * edges * ((ticks - 1) * f + o)
+    contraction = 2 * batch * edges * o
+    return Cost(
+        _dense_run(task, batch) + moves + touches + contraction, 2 * task.itemsize * batch * edges * (f if ticks > 1 else o)
+    )
+
+
+def factored(task: Task, batch: int) -> Cost:
+    """Count the factored engine on some examples."""
+    topology, ticks = task.topology, task.ticks
+    n, f, o, s = topology.neurons, topology.free, topology.outputs, topology.speaking
+    full, earlier = max(ticks - 2, 0), ticks - 1
+    products = 2 * sum(range(full)) * s**3
+    scalings = sum(range(1, full + 1)) * s * s
+    reached = min(earlier, 1) * (2 * s * o + 2 * full * s * s) + earlier * s + o
+    heard = min(task.inputs, earlier) * topology.fixed + max(task.moving - 1, 0) * s
+    meeting = 2 * s * heard + 2 * (topology.fixed + s) * o
+    held = max(3 * full - 1, 1) * s * s if full else 0  # before a tick, pushed over it, and joined with the newest
+    flops = batch * (2 * meeting + products + scalings + reached)  # the run of the state multiplies what the meeting does
+    return Cost(flops, task.itemsize * batch * (held + ticks * (n + f)))
+
+
+def sparse(task: Task, found: pattern.Count, batch: int) -> Cost:
+    """Count the sparse engine on some examples, what it lays out among its bytes."""
+    topology, ticks = task.topology, task.ticks
+    forward = 4 * ticks * batch * topology.edges  # the state, and the meeting of what was said and blamed
+    times = range(ticks - 2, 0, -1)
+    full = sum(many * (2 * products + entries) for many, (products, entries) in zip(times, found.hops, strict=True))
+    read = sum(2 * products + 3 * entries for products, entries in found.last)
+    states = ticks * batch * (topology.neurons + topology.free)
+    factors = batch * min(sum(entries for _, entries in found.hops), pattern.PRODUCTS)
+    layout = 8 * sum(products + entries for products, entries in (*found.hops, *found.last)) + 40 * topology.edges
+    return Cost(int(forward + batch * (full + read)), int(task.itemsize * (states + factors) + layout))
+
+
+def others(task: Task, batch: int) -> dict[str, Cost]:
+    """Count what is there for comparison: the published formulation, one N x N x N tensor an example, and backpropagation through the ticks."""
+    n, f, ticks = task.topology.neurons, task.topology.free, task.ticks
+    published = Cost(2 * ticks * batch * n**2 * (n**2 + n), 2 * task.itemsize * batch * n**3)
+    backprop = Cost(3 * run(task, batch), task.itemsize * batch * ticks * (n + f))
+    return {"as published (N x N x N)": published, "backprop through the ticks": backprop}
+
+
+def standing(task: Task, engine: str, batch: int, at_a_time: int, found: pattern.Count) -> Standing:
+    """Count what stands beside what an engine carries, of so many examples at a time."""
+    n, e, f = task.topology.neurons, task.topology.edges, task.topology.free
+    matrices, state, laying = MATRICES * n * f, batch * (n + 3 * f), 0
+    if engine == "sparse":  # all ticks neuron by neuron, and what is brought together at the ends of some edges
+        matrices, state = 0, state + at_a_time * task.ticks * (2 * n + 2 * f + 2 * min(e, EDGES))
+        products = sum(some for some, _ in (*found.hops, *found.last))
+        laying = int(SORTED * min(products, pattern.PRODUCTS) + READ * e)
+    return Standing(ENDS * e, task.itemsize * (2 * e + matrices), max(task.itemsize * state, laying))
