@@ -22,7 +22,7 @@ def beginning() -> Streaming:
     """A mesh that knows nothing, its rule for streams, and what changes its weights: a step a tick."""
     drawn = torch.Generator().manual_seed(0)
     net = MeshNet(graphs.recurrent(features=1, hidden=8, outputs=1), ticks=3, hidden="tanh", generator=drawn)
-    return Streaming(Online(net, "mean squared error"), partial(torch.optim.Adam, lr=0.01))
+    return Streaming(Online(net, "mean squared error"), partial(torch.optim.Adam, lr=0.002))
 
 
 series = datasets.mackey_glass(3500 + AHEAD, streams=STREAMS, generator=torch.Generator().manual_seed(0))

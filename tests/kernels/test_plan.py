@@ -69,7 +69,7 @@ def test_a_plan_says_why_by_how_much_and_what_stands_beside() -> None:
     much = found.costs["influence"].flops / found.costs["factored"].flops
     assert found.why.startswith("the least work; sparse takes ")
     assert f"; influence takes {round(much)} times as much; " in found.why
-    assert found.why.endswith("a FLOP of sparse counts 16 times, and 100 MFLOP for its start")
+    assert found.why.endswith("a FLOP of sparse counts 8 times, and 10 MFLOP for its start")
     head, why, carried, beside = str(found).splitlines()
     assert head == f"Plan of a gradient of 16 examples in 3 ticks: factored, {si(found.costs['factored'].flops)}FLOP"
     assert why == f"why: {found.why}"

@@ -37,6 +37,9 @@ def test_a_sparse_matrix_multiplies_its_entries_alone() -> None:
     dense = torch.randn(6, 7)
     assert counted(lambda: sparse @ dense) == 4 * 7
     assert counted(lambda: sparse.to_dense() @ dense) == 5 * 6 * 7
+    assert counted(lambda: torch.mv(sparse, dense[:, 0].contiguous())) == 4
+    assert counted(lambda: sparse_weights.meet(sparse, torch.randn(5, 16), torch.randn(6, 16))) == 4 * 16
+    assert counted(lambda: sparse.values().mul(2)) == 0
 
 
 def test_counting_leaves_statistics_modes_and_random_state() -> None:

@@ -14,7 +14,7 @@ from onward.papers.mesh_neural_networks.complexity import WAYS, sparse_mesh
 from onward.papers.mesh_neural_networks.gradient_costs import live_edges
 from onward.papers.mesh_neural_networks.gradient_tasks import Task, task
 from onward.papers.mesh_neural_networks.gradients import MAKERS
-from onward.papers.mesh_neural_networks.products import derived, walked
+from onward.papers.mesh_neural_networks.products import derived, into_outputs, walked
 from onward.topology import Topology
 
 PRUNED = graphs.random(6, 9, 4, 0.3, generator=torch.Generator().manual_seed(0))
@@ -59,23 +59,24 @@ def test_walks_that_meet_go_on_as_one(name: str, ticks: int) -> None:
     """Counted as the sparse engine lays them out."""
     found = pattern.count(wiring_of(NETS[name]), ticks)
     assert found.exact
-    before = sum((ticks - 1 - hop) * products for hop, (products, _) in enumerate(found.hops, 1))
-    assert walked(NETS[name], ticks) == before + sum(products for products, _ in found.last)
+    pushed = sum((ticks - 1 - hop) * products for hop, (products, _) in enumerate(found.hops))
+    assert walked(NETS[name], ticks) == pushed + sum(entries for _, entries in found.hops[1:])
+    assert into_outputs(NETS[name]) == found.outward
 
 
 def test_walks_of_a_full_mesh_have_a_closed_form() -> None:
-    f, o, ticks = 7, 2, 5
+    f, ticks = 7, 5
     assert walked(graphs.mesh(3, 5, 2), ticks) == (
-        (ticks - 2) * f**2 + (ticks - 3) * (ticks - 2) // 2 * f**3 + f * o + (ticks - 2) * f**2 * o
+        (ticks - 2) * f**2 + (ticks - 3) * (ticks - 2) // 2 * f**3 + (ticks - 2) * f**2
     )
 
 
 def test_walks_of_a_chain_are_followed_one_by_one() -> None:
     """Of free neurons 0 feeds 1 and 2, 1 feeds 2, and 2 the output."""
     chain = Topology(1, 3, 1, np.array([0, 1, 2, 3, 1]), np.array([1, 2, 3, 4, 3]))
-    to_hidden = 3 * 3 + 2 * 1  # three edges at hop 1, taken at three ticks; 0 -> 1 -> 2 at hop 2, taken at two
-    to_output = 1 + 2 + 1  # from 2 at once; from 1 and 0 after one edge; from 0 after two
-    assert walked(chain, 5) == to_hidden + to_output
+    pushed = 3 * 3 + 2 * 1  # three edges at hop 1, taken at three ticks; 0 -> 1 -> 2 at hop 2, taken at two
+    assert walked(chain, 5) == pushed + 3 + 1  # and the pairs that these have made
+    assert into_outputs(chain) == 1
 
 
 def test_nothing_is_derived_of_one_tick() -> None:

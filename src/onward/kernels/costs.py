@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from onward.kernels import pattern
-from onward.kernels.sparse_weights import EDGES, mostly_zeros
+from onward.kernels.sparse_weights import mostly_zeros
 from onward.topology import Topology
 
 ENDS = 40  # bytes an edge: its ends as the topology has them, and its ends and place as the net does
@@ -121,13 +121,14 @@ def sparse(task: Task, found: pattern.Count, batch: int) -> Cost:
     """Count the sparse engine on some examples, what it lays out among its bytes."""
     topology, ticks = task.topology, task.ticks
     forward = 4 * ticks * batch * topology.edges  # the state, and the meeting of what was said and blamed
-    times = range(ticks - 2, 0, -1)
-    full = sum(many * (2 * products + entries) for many, (products, entries) in zip(times, found.hops, strict=True))
-    read = sum(2 * products + 3 * entries for products, entries in found.last)
+    asked = 2 * found.outward + topology.free
+    times = range(ticks - 1, 0, -1)  # that a factor is pushed over a hop, the last time to meet what is asked
+    pushed = sum(many * (2 * products + entries) for many, (products, entries) in zip(times, found.hops, strict=True))
+    met = sum(entries for _, entries in found.hops[1:])
     states = ticks * batch * (topology.neurons + topology.free)
     factors = batch * min(sum(entries for _, entries in found.hops), pattern.PRODUCTS)
-    layout = 8 * sum(products + entries for products, entries in (*found.hops, *found.last)) + 40 * topology.edges
-    return Cost(int(forward + batch * (full + read)), int(task.itemsize * (states + factors) + layout))
+    layout = 8 * sum(products + entries for products, entries in found.hops) + 20 * topology.edges
+    return Cost(int(forward + batch * (asked + pushed + met)), int(task.itemsize * (states + factors) + layout))
 
 
 def others(task: Task, batch: int) -> dict[str, Cost]:
@@ -143,7 +144,7 @@ def standing(task: Task, engine: str, batch: int, at_a_time: int, found: pattern
     n, e, f = task.topology.neurons, task.topology.edges, task.topology.free
     matrices, state, laying = MATRICES * n * f, batch * (n + 3 * f), 0
     if engine == "sparse":  # all ticks neuron by neuron, and what is brought together at the ends of some edges
-        matrices, state = 0, state + at_a_time * task.ticks * (2 * n + 2 * f + 2 * min(e, EDGES))
-        products = sum(some for some, _ in (*found.hops, *found.last))
+        matrices, state = 0, state + at_a_time * task.ticks * (2 * n + 2 * f)
+        products = sum(some for some, _ in found.hops)
         laying = int(SORTED * min(products, pattern.PRODUCTS) + READ * e)
     return Standing(ENDS * e, task.itemsize * (2 * e + matrices), max(task.itemsize * state, laying))

@@ -65,7 +65,7 @@ def _stepwise(
 
 INFLUENCE = Engine("influence", _dense, partial(_stepwise, influence.step), influence.gradient, influence.jacobian)
 FACTORED = Engine("factored", factored.prepare, factored.propagate, factored.gradient, factored.jacobian)
-SPARSE = Engine("sparse", sparse.prepare, partial(_stepwise, sparse.step), sparse.gradient, sparse.jacobian)
+SPARSE = Engine("sparse", sparse.prepare, sparse.propagate, sparse.gradient, sparse.jacobian)
 ENGINES = {engine.name: engine for engine in (INFLUENCE, FACTORED, SPARSE)}
 
 

@@ -11,7 +11,6 @@ Axes: b batch, t ticks, e edges, f free neurons, i clamped inputs, o outputs; `*
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -23,11 +22,8 @@ from onward.kernels import dynamics
 from onward.kernels.activations import Activation
 from onward.kernels.dynamics import Wiring
 from onward.kernels.forward_only import Engine
+from onward.kernels.in_order import InOrder
 from onward.kernels.losses import Loss
-
-InOrder = Callable[
-    [Callable[[Any], Any], list[Any]], Iterable[Any]
-]  # does a work for all of a list, and gives what is found in its order
 
 
 @dataclass(frozen=True)

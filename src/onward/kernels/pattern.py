@@ -3,8 +3,8 @@
 A push on free neuron `j` spreads along edges, one a tick. After `h` hops it has reached some neurons `f`; the pairs `(j, f)` of these are
 the *entries* of hop `h`, and an entry is a sum of *products*, one for each edge `(g, f)` whose `(j, g)` is an entry of the hop
 before. A neuron is left out where no output can be reached from it in the ticks that are left, and a push on a neuron that no active
-neuron feeds. Rows of different `j` have nothing to do with each other, so they are kept in chunks, which bound what is held at
-a time.
+neuron feeds. The hop into the outputs is not laid out: there the derivative of the loss is known, and is brought to the neurons that feed them once for
+all pushes. Rows of different `j` have nothing to do with each other, so they are kept in chunks, which bound what is held at a time.
 
 A pattern follows from the graph and the number of ticks alone, and is made once.
 """
@@ -24,7 +24,7 @@ from onward.kernels import reach
 from onward.kernels.dynamics import Wiring
 from onward.kernels.sparse_weights import Rows
 
-PRODUCTS = 4_000_000  # of a chunk, about
+PRODUCTS = 2_000_000  # of a chunk, about
 SETTLED = 12  # ticks that are counted one by one
 SAMPLE = 256  # neurons that stand for all
 
@@ -33,12 +33,12 @@ class Hop(NamedTuple):
     """What a push has reached after some hops.
 
     Attributes:
-        rows: the free neuron that was pushed, as its number within the chunk, in ascending order.
+        starts: where the entries of each neuron that was pushed begin, and the end of the last; they stand in the order of those.
         reached: the free neuron of each entry.
         made: of what entries of the hop before and what edges each is made; None for hop 0, whose entries are `(j, j)`.
     """
 
-    rows: Int[Tensor, " entries"]
+    starts: Int[Tensor, "size_and_one"]
     reached: Int[Tensor, " entries"]
     made: Rows | None
 
@@ -48,23 +48,27 @@ class Chunk:
     """Some free neurons, how pushes on them spread, and the edges that enter them.
 
     Attributes:
-        size: how many neurons.
-        hops: what is reached after 0, 1, ... hops, as long as ticks are left.
-        last: which outputs are reached after 0, 1, ... hops; these are what is read.
-        edges: that enter these neurons.
-        sources: neurons that those come from.
-        targets: where they go, as numbers within the chunk.
+        pushed: the neurons, in ascending order.
+        hops: what is reached after 0, 1, ... hops, as long as a tick is left for the hop into the outputs.
+        entering: the edges that enter these neurons, a row for each, by the neurons that they leave.
     """
 
-    size: int
+    pushed: Int[Tensor, " size"]
     hops: tuple[Hop, ...]
-    last: tuple[Hop, ...]
-    edges: Int[Tensor, " e"]
-    sources: Int[Tensor, " e"]
-    targets: Int[Tensor, " e"]
+    entering: Rows
+
+    @property
+    def size(self) -> int:
+        """How many neurons."""
+        return self.pushed.numel()
 
 
-Pattern = tuple[Chunk, ...]
+@dataclass(frozen=True)
+class Pattern:
+    """All chunks, and the edges that enter outputs, a row for each free neuron that they leave."""
+
+    chunks: tuple[Chunk, ...]
+    outward: Rows
 
 
 @dataclass(frozen=True)
@@ -75,7 +79,6 @@ class _Graph:
     targets: np.ndarray
     edges: np.ndarray
     kept: np.ndarray  # hops x free
-    outputs: int
 
     @property
     def free(self) -> int:
@@ -100,25 +103,25 @@ def pattern(wiring: Wiring, ticks: int, *, silent: bool = False, products: int =
     pushed = np.unique(target[speaks[source]])
     chunks = []
     for rows in _cut(pushed, graph, ticks, products):
-        hops, last = _hops(rows, graph, ticks)
         own = by_target[_ranges(starts[rows], starts[rows + 1])]
         own = own[speaks[source[own]]]
-        ends = own, source[own], np.searchsorted(rows, target[own])
-        chunks.append(Chunk(len(rows), hops, last, *(_indices(each) for each in ends)))
-    return tuple(_moved(chunk, wiring.source.device) for chunk in chunks)
+        counts = np.bincount(np.searchsorted(rows, target[own]), minlength=len(rows))
+        entering = _rows(counts, source[own], own, wiring.neurons)
+        chunks.append(Chunk(_indices(rows), _hops(rows, graph, ticks), entering))
+    return _moved(Pattern(tuple(chunks), _outward(graph, wiring)), wiring.source.device)
 
 
 class Count(NamedTuple):
     """How large a pattern is, over all neurons.
 
     Attributes:
-        hops: products and entries after 1, 2, ... hops, as long as ticks are left.
-        last: the same of the outputs that are read.
+        hops: products and entries after 0, 1, ... hops, as long as a tick is left for the hop into the outputs.
+        outward: edges that enter outputs.
         exact: whether all neurons were looked at, or some of them stand for all.
     """
 
     hops: list[tuple[float, float]]
-    last: list[tuple[float, float]]
+    outward: int
     exact: bool
 
 
@@ -135,31 +138,33 @@ def count(wiring: Wiring, ticks: int, *, rows: int = SAMPLE, products: int = 1_0
     pushed = np.unique(target)
     graph = _graph(source, target, wiring, min(ticks, SETTLED))
     chosen = _some(pushed, _walks(graph, min(ticks, SETTLED)), len(graph.edges), rows, products)
-    hops, last = _hops(chosen, graph, min(ticks, SETTLED))
     share = len(pushed) / max(1, len(chosen))
-    found = [
-        [(share * hop.made.edges.numel(), share * hop.rows.numel()) for hop in part if hop.made is not None]
-        for part in (hops, last)
-    ]
-    if ticks > SETTLED:
-        for part in found:
-            part += [part[-1]] * (ticks - SETTLED)  # by then they have reached whatever they will
-    return Count(found[0], found[1], len(chosen) == len(pushed) and ticks <= SETTLED)
+    found = [(share * _products(hop), share * hop.reached.numel()) for hop in _hops(chosen, graph, min(ticks, SETTLED))]
+    found += found[-1:] * (ticks - SETTLED)  # by then they have reached whatever they will
+    return Count(found, len(_into_outputs(graph, wiring)), len(chosen) == len(pushed) and ticks <= SETTLED)
+
+
+def _products(hop: Hop) -> int:
+    return 0 if hop.made is None else hop.made.edges.numel()
 
 
 def _moved(part: Any, device: torch.device) -> Any:
     """Bring all tensors of a chunk to a device."""
     if isinstance(part, Tensor):
         return part.to(device)
-    if isinstance(part, Chunk):
-        return Chunk(*(_moved(getattr(part, each.name), device) for each in fields(part)))
+    if isinstance(part, Chunk | Pattern):
+        return type(part)(*(_moved(getattr(part, each.name), device) for each in fields(part)))
     if isinstance(part, Hop | Rows):
         return part._replace(**{name: _moved(each, device) for name, each in part._asdict().items()})
     return tuple(_moved(each, device) for each in part) if isinstance(part, tuple) else part
 
 
 def _rows(counts: np.ndarray, columns: np.ndarray, edges: np.ndarray, width: int) -> Rows:
-    return Rows(_indices(np.concatenate([[0], np.cumsum(counts)])), _indices(columns), _indices(edges), width)
+    return Rows(_starts(counts), _indices(columns), _indices(edges), width)
+
+
+def _starts(counts: np.ndarray) -> Tensor:
+    return _indices(np.concatenate([[0], np.cumsum(counts)]))
 
 
 def _indices(numbers: np.ndarray) -> Tensor:
@@ -176,7 +181,18 @@ def _graph(source: np.ndarray, target: np.ndarray, wiring: Wiring, ticks: int) -
     # of them, which is coarser than `reach.live`.
     kept = np.array([heard[1 : ticks - hop].any(0) for hop in range(ticks)])
     starts = np.concatenate([[0], np.cumsum(np.bincount(own, minlength=wiring.free))])
-    return _Graph(starts, targets, order, kept, wiring.outputs)
+    return _Graph(starts, targets, order, kept)
+
+
+def _into_outputs(graph: _Graph, wiring: Wiring) -> np.ndarray:
+    return np.flatnonzero(graph.targets >= wiring.free - wiring.outputs)
+
+
+def _outward(graph: _Graph, wiring: Wiring) -> Rows:
+    chosen = _into_outputs(graph, wiring)
+    own = np.searchsorted(graph.starts, chosen, side="right") - 1
+    outputs = graph.targets[chosen] - (wiring.free - wiring.outputs)
+    return _rows(np.bincount(own, minlength=graph.free), outputs, graph.edges[chosen], wiring.outputs)
 
 
 def _speaking(source: np.ndarray, target: np.ndarray, wiring: Wiring, ticks: int) -> np.ndarray:
@@ -198,41 +214,39 @@ def _cut(pushed: np.ndarray, graph: _Graph, ticks: int, products: int) -> Iterat
         share = 1.0
     else:
         some = _some(pushed, walks, len(graph.edges), SAMPLE, products)
-        hops, last = _hops(some, graph, ticks)
-        share = sum(hop.made.edges.numel() for hop in (*hops, *last) if hop.made is not None) / walks[some].sum()
+        share = sum(_products(hop) for hop in _hops(some, graph, ticks)) / max(1.0, walks[some].sum())
     number = np.floor(np.cumsum(share * walks[pushed]) / products)
     yield from np.split(pushed, np.flatnonzero(np.diff(number)) + 1)
 
 
 def _walks(graph: _Graph, ticks: int) -> np.ndarray:
-    """Count, for each free neuron, the walks of less than so many edges that leave it: no fewer than its products."""
+    """Count, for each free neuron, the walks from it that are laid out: no fewer than its products."""
     found = np.ones(graph.free)
     total = np.zeros(graph.free)
-    for _ in range(ticks - 1):
+    for _ in range(ticks - 2):
         along = np.concatenate([[0.0], np.cumsum(found[graph.targets])])
         found = along[graph.starts[1:]] - along[graph.starts[:-1]]
         total += found
     return total
 
 
-def _hops(pushed: np.ndarray, graph: _Graph, ticks: int) -> tuple[tuple[Hop, ...], tuple[Hop, ...]]:
-    """Spread pushes on some neurons, hop by hop; give what is kept while ticks are left, and what is read at the end."""
-    rows, reached = np.arange(len(pushed)), pushed
-    first_output = graph.free - graph.outputs
-    read = reached >= first_output
-    last = [_hop(rows[read], reached[read], None)]
-    rows, reached = _chosen(graph.kept[0][reached], rows, reached)
-    hops = [_hop(rows, reached, None)]
-    for hop in range(1, ticks):
+def _hops(pushed: np.ndarray, graph: _Graph, ticks: int) -> tuple[Hop, ...]:
+    """Spread pushes on some neurons, hop by hop, as long as a tick is left for the hop into the outputs."""
+    rows, reached = _chosen(graph.kept[0][pushed], np.arange(len(pushed)), pushed)
+    hops = [_hop(len(pushed), rows, reached, None)]
+    for hop in range(1, ticks - 1):
         starts, ends = graph.starts[reached], graph.starts[reached + 1]
         before = np.repeat(np.arange(len(reached)), ends - starts)
         place = _ranges(starts, ends)
-        made = _Products(rows[before], graph.targets[place], before, graph.edges[place], len(reached))
-        last.append(_merged(made, made.reached >= first_output))
-        if hop < ticks - 1:
-            hops.append(_merged(made, graph.kept[hop][made.reached]))
-            rows, reached = (each.numpy().astype(np.int64) for each in hops[-1][:2])
-    return tuple(hops), tuple(last)
+        kept = graph.kept[hop][graph.targets[place]]
+        before, place = _chosen(kept, before, place)
+        key = rows[before] * graph.free + graph.targets[place]
+        key, order = (each.numpy() for each in torch.from_numpy(key).sort(stable=True))  # by digits, as numpy does not
+        first = np.flatnonzero(np.diff(key, prepend=-1))
+        made = _rows(np.diff(first, append=len(key)), before[order], graph.edges[place[order]], len(reached))
+        rows, reached = np.divmod(key[first], graph.free)
+        hops.append(_hop(len(pushed), rows, reached, made))
+    return tuple(hops[: ticks - 1])
 
 
 def _chosen(kept: np.ndarray, *columns: np.ndarray) -> list[np.ndarray]:
@@ -245,25 +259,5 @@ def _ranges(starts: np.ndarray, ends: np.ndarray) -> np.ndarray:
     return np.arange(counts.sum()) + np.repeat(starts - np.cumsum(counts) + counts, counts)
 
 
-def _hop(rows: np.ndarray, reached: np.ndarray, made: Rows | None) -> Hop:
-    return Hop(_indices(rows), _indices(reached), made)
-
-
-class _Products(NamedTuple):
-    """What entries of a hop are made of: who was pushed and who is reached, by which entry before and which edge."""
-
-    rows: np.ndarray
-    reached: np.ndarray
-    before: np.ndarray
-    edges: np.ndarray
-    width: int  # entries before
-
-
-def _merged(made: _Products, kept: np.ndarray) -> Hop:
-    """Bring products of the same entry together, those that are kept."""
-    rows, reached, before, edges = _chosen(kept, *made[:4])
-    key = rows * (int(reached.max(initial=0)) + 1) + reached
-    key, order = (each.numpy() for each in torch.from_numpy(key).sort(stable=True))  # by digits, as numpy does not
-    first = np.flatnonzero(np.diff(key, prepend=-1))
-    counts = np.diff(first, append=len(key))
-    return _hop(rows[order[first]], reached[order[first]], _rows(counts, before[order], edges[order], made.width))
+def _hop(pushed: int, rows: np.ndarray, reached: np.ndarray, made: Rows | None) -> Hop:
+    return Hop(_starts(np.bincount(rows, minlength=pushed)), _indices(reached), made)

@@ -18,7 +18,7 @@ from onward.kernels.parts import Parts
 from onward.topology import Topology
 
 # The sparse engine against dense products: a FLOP of it takes so many times as long, and its many small operations as long as so many.
-SLOWER, STARTING = 16, 10**8
+SLOWER, STARTING = 8, 10**7
 UNITS = ("", "k", "M", "G", "T", "P", "E", "Z", "Y")
 
 

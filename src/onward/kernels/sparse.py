@@ -1,16 +1,21 @@
 """The factored gradient on the entries that can differ from zero alone: for meshes far too large for a dense matrix.
 
-    M_k[j, f] <- slope[f] * sum_g M_k[j, g] R[g, f],     dL/dw[e] = sum_k s_k[source e] sum_o M_k[target e, o] dL/dh[o]
+    M_k[j, f] <- slope[f] * sum_g M_k[j, g] R[g, f],     dL/dw[e] = sum_k s_k[source e] sum_f M_k[target e, f] v[f]
 
 The same factors as in `factored`, each a sparse matrix of the pairs that a push has had the time to reach (`pattern`), pushed
-forward tick by tick. What the ticks read and their slopes are kept, which is little beside the factors; factors of different `j` have
-nothing to do with each other and are pushed one chunk after another, so that one chunk is what memory holds.
+forward tick by tick, but for the hop into the outputs. That is the same for all factors, so the derivative of the loss meets it first: `v[f]`, what the loss
+asks of neuron `f` by way of the last tick. What the ticks read and their slopes are kept, which is little beside the factors; factors of
+different `j` have nothing to do with each other and are pushed one chunk after another, so that one chunk is what memory holds.
 
-Inside, values stand neuron by neuron with the examples last. Axes: b batch, n neurons, f free neurons, e edges, o outputs.
+Inside, values stand neuron by neuron with the examples last. Axes: b batch, n neurons, f free neurons, e edges, o outputs, q questions: derivatives of
+outputs that are followed to the weights at a time, one for a loss, one an output for a Jacobian.
 """
 
 from __future__ import annotations
 
+import math
+import threading
+from collections import deque
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -18,20 +23,57 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from onward.kernels import dynamics
+from onward.kernels import activations, dynamics
 from onward.kernels.activations import Activation
-from onward.kernels.dynamics import Tick, Wiring
+from onward.kernels.dynamics import Read, Wiring
+from onward.kernels.in_order import InOrder
 from onward.kernels.pattern import Chunk, Hop, Pattern, pattern
-from onward.kernels.sparse_weights import Ends, SparseWeights, ends, matrix, meet
+from onward.kernels.sparse_weights import Ends, SparseWeights, csr, ends, matrix, meet, widened
+
+
+class Room:
+    """Memory that chunks use one after the other, from step to step, which is far quicker than new memory for each. Of one thread."""
+
+    def __init__(self, dtype: torch.dtype, device: torch.device) -> None:
+        """Begin with none; what is given has this dtype and device."""
+        self._kind = {"dtype": dtype, "device": device}
+        self._held: dict[object, Tensor] = {}
+        self._numbers = torch.empty(0, dtype=torch.int32, device=device)
+        self._ones = torch.empty(0, **self._kind)
+
+    def __reduce__(self) -> tuple[type[Room], tuple[torch.dtype, torch.device]]:
+        """Copies begin with none."""
+        return Room, (self._ones.dtype, self._ones.device)
+
+    def given(self, name: object, *shape: int) -> Tensor:
+        """Give memory of a name, for whatever is of that name and of one chunk; what it holds is anything."""
+        size = math.prod(shape)
+        if name not in self._held or self._held[name].numel() < size:
+            self._held[name] = torch.empty(size, **self._kind)
+        return self._held[name][:size].view(shape)
+
+    def sums(self, hop: Hop) -> Tensor:
+        """Give the sparse matrix that sums the entries of each neuron that was pushed."""
+        entries = hop.reached.numel()
+        if len(self._ones) < entries:
+            self._numbers = torch.arange(entries, dtype=torch.int32, device=self._ones.device)
+            self._ones = torch.ones(entries, **self._kind)
+        return csr(hop.starts, self._numbers[:entries], self._ones[:entries], entries)
 
 
 class Layout:
-    """What follows from the graph alone, made when it is first asked for. Of one mesh."""
+    """What follows from the graph alone, made when it is first asked for, and room to work in. Of one mesh.
 
-    def __init__(self) -> None:
+    Attributes:
+        in_order: does the work of all chunks; one that has threads does several at the same time.
+    """
+
+    def __init__(self, in_order: InOrder = map) -> None:
         """Begin with nothing."""
+        self.in_order = in_order
         self._patterns: dict[tuple[int, bool], Pattern] = {}
         self._ends: Ends | None = None
+        self._rooms: dict[tuple[int, torch.dtype, torch.device], Room] = {}
 
     def pattern(self, wiring: Wiring, ticks: int, *, silent: bool) -> Pattern:
         """Give the pattern for a number of ticks."""
@@ -46,20 +88,26 @@ class Layout:
             self._ends = ends(wiring)
         return self._ends
 
+    def room(self, like: Tensor) -> Room:
+        """Give the room of the thread that asks, for tensors of a dtype and device."""
+        key = threading.get_ident(), like.dtype, like.device
+        return self._rooms.setdefault(key, Room(like.dtype, like.device))
 
-class Course(NamedTuple):
-    """All ticks until now: what they read, and the slopes at their drives; with the weights and the pattern of the mesh."""
+
+class Prepared(NamedTuple):
+    """The weights, and how the mesh is laid out for so many ticks."""
 
     weight: Float[Tensor, "*nets e"]
     pattern: Pattern
-    reads: list[Float[Tensor, "*nets b n"]]
-    slopes: list[Float[Tensor, "*nets b f"]]
+    layout: Layout
 
 
-class One(NamedTuple):
-    """The course of one net, neuron by neuron."""
+class Course(NamedTuple):
+    """All ticks of one net until now: what they read, and the slopes at their drives; with the weights and the layout of the mesh."""
 
     weight: Float[Tensor, " e"]
+    pattern: Pattern
+    layout: Layout
     reads: list[Float[Tensor, "n b"]]
     slopes: list[Float[Tensor, "f b"]]
 
@@ -72,97 +120,187 @@ def prepare(
     activation: Activation,
     *,
     layout: Layout | None = None,
-) -> tuple[Tensor | SparseWeights, Course]:
-    """Give what drives the state, and a course without a tick.
+) -> tuple[Tensor | SparseWeights, Prepared]:
+    """Give what drives the state, and what the derivative is made with.
 
     A `layout`, which is kept from step to step, saves most of the time; left out, one is made.
     """
     layout = Layout() if layout is None else layout
     laid_out = layout.pattern(wiring, ticks, silent=activation.silent_at_zero and (initial is None or not initial.any()))
     w = dynamics.matrix(weight, wiring) if weight.ndim > 1 else SparseWeights(weight, layout.ends(wiring))
-    return w, Course(weight, laid_out, [], [])
+    return w, Prepared(weight, laid_out, layout)
 
 
-def step(
-    carried: Course | None,
-    tick: Tick,
-    slope: Float[Tensor, "*nets b f"],
-    prepared: Course,
+def propagate(
+    w: Tensor | SparseWeights,
+    prepared: Prepared,
     wiring: Wiring,
+    clamped: Float[Tensor, "t *nets b i"],
+    initial: Float[Tensor, "*nets b f"] | None,
+    activation: Activation,
     *,
-    final: bool,
-) -> Course:
-    """Take note of a tick."""
-    before = prepared if carried is None else carried
-    return before._replace(reads=[*before.reads, tick.reads], slopes=[*before.slopes, slope])
+    every_tick: bool,
+) -> Iterator[Read]:
+    """Run the ticks, and take note of what they read and of their slopes; give the outputs where they are read, and the course until there."""
+    nets = prepared.weight.shape[:-1]
+    if not nets:
+        yield from _run(prepared, wiring, clamped, initial, activation, every_tick=every_tick)
+        return
+    each = [
+        _run(
+            prepared._replace(weight=weight),
+            wiring,
+            clamped[:, k],
+            None if initial is None else initial[k],
+            activation,
+            every_tick=every_tick,
+        )
+        for k, weight in enumerate(prepared.weight)
+    ]
+    for reads in zip(*each, strict=True):
+        yield Read(reads[0].number, torch.stack([one.outputs for one in reads]), [one.derivative for one in reads])
 
 
-def gradient(carried: Course, error: Float[Tensor, "*nets b o"], wiring: Wiring) -> Float[Tensor, "*nets e"]:
-    """Push the factors of every chunk to the last tick, and contract them with the derivative of the loss there."""
-    if carried.weight.ndim == 1:
-        return _gradient(_one(carried), carried.pattern, error.T.contiguous(), wiring)
-    return torch.stack([gradient(_net(carried, k), each, wiring) for k, each in enumerate(error)])
+def _run(
+    prepared: Prepared,
+    wiring: Wiring,
+    clamped: Float[Tensor, "t b i"],
+    initial: Float[Tensor, "b f"] | None,
+    activation: Activation,
+    *,
+    every_tick: bool,
+) -> Iterator[Read]:
+    """Run the ticks of one net."""
+    weight, laid_out, layout = prepared
+    entering = matrix(weight, layout.ends(wiring).entering)
+    hidden, output = activations.split(activation, wiring.outputs, wiring.outputs)
+    parts = wiring.free - wiring.outputs, wiring.outputs
+    free = (wiring.free, clamped.shape[1])
+    now = weight.new_zeros(free) if initial is None else initial.T
+    reads, slopes = [], []
+    for number, given in enumerate(dynamics.each(clamped)):
+        reads.append(torch.cat([given.T, now]))
+        drives = torch.addmm(weight.new_empty(free), entering, reads[-1], beta=0).split(parts)
+        activities = [part.function(drive) for part, drive in zip((hidden, output), drives, strict=True)]
+        slopes.append(torch.cat([hidden.slope_at(drives[0], activities[0]), output.slope_at(drives[1], activities[1])]))
+        now = torch.cat(activities)
+        if every_tick or number == len(clamped) - 1:
+            yield Read(number, activities[1].T, Course(weight, laid_out, layout, [*reads], [*slopes]))
 
 
-def jacobian(carried: Course, wiring: Wiring) -> Float[Tensor, "*nets b o e"]:
+def gradient(carried: Course | list[Course], error: Float[Tensor, "*nets b o"], wiring: Wiring) -> Float[Tensor, "*nets e"]:
+    """Push the factors of every chunk to the tick before the last, and contract them with what the loss asks there."""
+    if isinstance(carried, list):
+        return torch.stack([gradient(*of_net, wiring) for of_net in zip(carried, error, strict=True)])
+    return _gradient(carried, error.T.contiguous(), wiring)
+
+
+def jacobian(carried: Course | list[Course], wiring: Wiring) -> Float[Tensor, "*nets b o e"]:
     """Derivative of every output with respect to every weight."""
-    if carried.weight.ndim == 1:
-        return _jacobian(_one(carried), carried.pattern, wiring)
-    return torch.stack([jacobian(_net(carried, k), wiring) for k in range(len(carried.weight))])
+    if isinstance(carried, list):
+        return torch.stack([jacobian(of_net, wiring) for of_net in carried])
+    return _jacobian(carried, wiring)
 
 
-def _net(carried: Course, k: int) -> Course:
-    return Course(
-        carried.weight[k], carried.pattern, [each[k] for each in carried.reads], [each[k] for each in carried.slopes]
+def _gradient(one: Course, error: Float[Tensor, "o b"], wiring: Wiring) -> Float[Tensor, " e"]:
+    found, reads = torch.zeros_like(one.weight), widened(torch.cat(one.reads, dim=1))
+    asked = _asked(one, error.unsqueeze(0), wiring)
+
+    @torch.no_grad()  # which holds for one thread alone
+    def of_chunk(chunk: Chunk) -> None:
+        (blame,) = _blame(one, chunk, asked, wiring)
+        places = matrix(one.weight, chunk.entering)
+        found.index_copy_(0, chunk.entering.edges.long(), meet(places, blame, reads))
+
+    deque(one.layout.in_order(of_chunk, one.pattern.chunks), maxlen=0)
+    return found
+
+
+def _jacobian(one: Course, wiring: Wiring) -> Float[Tensor, "b o e"]:
+    outputs, examples = wiring.outputs, one.reads[0].shape[1]
+    every = torch.eye(outputs, dtype=one.weight.dtype, device=one.weight.device)
+    asked = _asked(one, every.unsqueeze(2).expand(-1, -1, examples), wiring)
+    found = one.weight.new_zeros(examples, outputs, one.weight.numel())
+
+    @torch.no_grad()
+    def of_chunk(chunk: Chunk) -> None:
+        starts, sources, edges, _ = chunk.entering
+        targets = torch.repeat_interleave(starts.diff())
+        blame = _blame(one, chunk, asked, wiring).split(examples, dim=2)
+        for reads, there in zip(one.reads, blame, strict=True):
+            found[..., edges] += (there[:, targets] * reads[sources]).permute(2, 0, 1)
+
+    deque(one.layout.in_order(of_chunk, one.pattern.chunks), maxlen=0)
+    return found
+
+
+class _Asked(NamedTuple):
+    """What is asked of the free neurons: at their drives of the last tick, which outputs alone answer to, and at those of the tick before."""
+
+    last: Float[Tensor, "q o b"]
+    before: Float[Tensor, "q f b"]
+
+
+def _asked(one: Course, error: Float[Tensor, "q o b"], wiring: Wiring) -> _Asked:
+    """Bring derivatives of outputs to the drives of the last tick, and through its weights to those of the tick before."""
+    last = error * one.slopes[-1][-wiring.outputs :]
+    questions, outputs, examples = error.shape
+    together = last.transpose(0, 1).reshape(outputs, questions * examples)
+    told = (matrix(one.weight, one.pattern.outward) @ together).view(-1, questions, examples).transpose(0, 1)
+    return _Asked(last, told * one.slopes[-2] if len(one.slopes) > 1 else told)
+
+
+def _blame(one: Course, chunk: Chunk, asked: _Asked, wiring: Wiring) -> Float[Tensor, "q size k"]:
+    """Push the factors of a chunk forward to the tick before the last, and let them meet what is asked there.
+
+    Gives the derivative with respect to the drives of the neurons that were pushed, of all ticks, the examples of a tick side by side.
+    """
+    ticks, examples = len(one.slopes), one.slopes[0].shape[1]
+    room = one.layout.room(one.weight)
+    found = room.given("blame", len(asked.last), chunk.size, ticks * examples)
+    of_ticks = found.split(examples, dim=2)
+    own, first = chunk.pushed >= wiring.free - wiring.outputs, wiring.free - wiring.outputs
+    of_ticks[-1].zero_()[:, own] = asked.last[:, chunk.pushed[own] - first]
+    if ticks == 1:
+        return found
+    of_ticks[-2].copy_(asked.before.index_select(1, chunk.pushed))
+    hops = chunk.hops[: ticks - 1]
+    made = [_made(one.weight, hop, number, room) for number, hop in enumerate(hops)]
+    factors = [room.given(("factor", number), hop.reached.numel(), examples) for number, hop in enumerate(hops)]
+    met = [room.given("met", hop.reached.numel(), examples) for hop in hops]
+    for tick, slope in enumerate(one.slopes[:-2]):
+        for hop in range(tick, 0, -1):
+            slopes = _at(slope, hops[hop], met[hop])
+            _multiplied(made[hop], factors[hop - 1], factors[hop]).mul_(slopes)
+        _at(slope, hops[0], factors[0])
+    for hop in range(ticks - 2, 0, -1):
+        there, sums = _multiplied(made[hop], factors[hop - 1], factors[hop]), room.sums(hops[hop])
+        for into, question in zip(of_ticks[-2 - hop], asked.before, strict=True):
+            answers = _at(question, hops[hop], met[hop]).mul_(there)
+            into.copy_(_multiplied(sums, answers, room.given("sums", chunk.size, examples)))
+    return found
+
+
+def _made(weight: Float[Tensor, " e"], hop: Hop, number: int, room: Room) -> Tensor | None:
+    """Give the sparse matrix by which a hop is made of the one before."""
+    return (
+        None if hop.made is None else matrix(weight, hop.made, out=room.given(("weights", number), hop.made.edges.numel()))
     )
 
 
-def _one(carried: Course) -> One:
-    reads, slopes = ([each.T.contiguous() for each in part] for part in (carried.reads, carried.slopes))
-    return One(carried.weight, reads, slopes)
+def _at(values: Float[Tensor, "f b"], hop: Hop, into: Float[Tensor, "entries b"]) -> Float[Tensor, "entries b"]:
+    """Give what belongs to the neurons that were reached."""
+    if values.shape[1] == 1:
+        torch.index_select(values[:, 0], 0, hop.reached, out=into[:, 0])
+    else:
+        torch.index_select(values, 0, hop.reached, out=into)
+    return into
 
 
-def _gradient(one: One, laid_out: Pattern, error: Float[Tensor, "o b"], wiring: Wiring) -> Float[Tensor, " e"]:
-    first = wiring.free - wiring.outputs
-    found = torch.zeros_like(one.weight)
-    reads = torch.cat(one.reads, dim=1)
-    for chunk in laid_out:
-        blame = [reads.new_zeros(chunk.size, error.shape[1]) for _ in one.reads]
-        for (hop, values), into in zip(spread(one, chunk), blame, strict=True):
-            into.index_add_(0, hop.rows, values.mul_(error.index_select(0, hop.reached - first)))
-        found.index_copy_(0, chunk.edges.long(), meet(reads, chunk.sources, torch.cat(blame, dim=1), chunk.targets))
-    return found
-
-
-def _jacobian(one: One, laid_out: Pattern, wiring: Wiring) -> Float[Tensor, "b o e"]:
-    first, outputs = wiring.free - wiring.outputs, wiring.outputs
-    examples = one.reads[0].shape[1]
-    found = one.weight.new_zeros(examples, outputs, one.weight.numel())
-    for chunk in laid_out:
-        for (hop, values), reads in zip(spread(one, chunk), one.reads, strict=True):
-            dense = values.new_zeros(chunk.size, outputs, examples)
-            dense[hop.rows, hop.reached - first] = values
-            of_edges = dense[chunk.targets] * reads[chunk.sources].unsqueeze(1)
-            found[..., chunk.edges] += of_edges.permute(2, 1, 0)
-    return found
-
-
-def spread(one: One, chunk: Chunk) -> Iterator[tuple[Hop, Float[Tensor, "entries b"]]]:
-    """Push the factors of a chunk forward; give those of all ticks, the oldest first, as the last tick leaves them at the outputs."""
-    made = [None if hop.made is None else matrix(one.weight, hop.made) for hop in chunk.hops]
-    factors: list[Tensor] = []
-    *earlier, newest = one.slopes
-    for slope in earlier:
-        hops = range(len(factors), 0, -1)
-        factors = [_pushed(made[hop], there, chunk.hops[hop], slope) for hop, there in zip(hops, factors, strict=True)]
-        factors.append(slope.index_select(0, chunk.hops[0].reached))
-    for number, there in enumerate(factors):
-        hop = chunk.last[len(factors) - number]
-        assert hop.made is not None  # noqa: S101
-        yield hop, _pushed(matrix(one.weight, hop.made), there, hop, newest)
-    yield chunk.last[0], newest.index_select(0, chunk.last[0].reached)
-
-
-def _pushed(made: Tensor | None, there: Tensor, hop: Hop, slope: Tensor) -> Tensor:
+def _multiplied(made: Tensor | None, there: Float[Tensor, "before b"], into: Float[Tensor, "after b"]) -> Tensor:
     assert made is not None  # noqa: S101
-    return (made @ there).mul_(slope.index_select(0, hop.reached))
+    if there.shape[1] == 1:  # a vector is quicker than a matrix of one column
+        torch.addmv(into[:, 0], made, there[:, 0], beta=0, out=into[:, 0])
+    else:
+        torch.addmm(into, made, there, beta=0, out=into)
+    return into

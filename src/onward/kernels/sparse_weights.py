@@ -10,16 +10,18 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
+from torch.nn import functional
 
 from onward.kernels.dynamics import Wiring
 from onward.topology import Topology
 
-EDGES = 500_000  # whose ends are brought together at a time
+VECTOR = 8  # numbers; products of rows that are no multiple of it long take up to ten times as long
 LARGE = 2**22  # numbers in a dense matrix of weights, from which on a sparse one may take its place
 DENSITY = 0.05  # up to which it does
 
@@ -46,8 +48,6 @@ class Ends:
 
     entering: Rows
     leaving: Rows
-    source: Int[Tensor, " e"]
-    target: Int[Tensor, " e"]
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ def ends(wiring: Wiring) -> Ends:
     """Sort the edges of a mesh, once for all steps."""
     entering = rows(wiring.target, wiring.source, wiring.free, wiring.neurons)
     leaving = rows(wiring.source, wiring.target, wiring.neurons, wiring.free)
-    return Ends(entering, leaving, wiring.source.int(), wiring.target.int())
+    return Ends(entering, leaving)
 
 
 def rows(row: Int[Tensor, " e"], column: Int[Tensor, " e"], height: int, width: int) -> Rows:
@@ -94,24 +94,38 @@ def rows(row: Int[Tensor, " e"], column: Int[Tensor, " e"], height: int, width: 
     return Rows(starts.int(), column[order].int(), order.int(), width)
 
 
-def matrix(weight: Float[Tensor, " e"], rows: Rows) -> Tensor:
-    """Put weights in their places: a sparse matrix, row by row."""
-    values = weight.index_select(0, rows.edges)
+def matrix(weight: Float[Tensor, " e"], rows: Rows, *, out: Float[Tensor, " places"] | None = None) -> Tensor:
+    """Put weights in their places: a sparse matrix, row by row, whose values are in `out` if that is given."""
+    return csr(rows.starts, rows.columns, torch.index_select(weight, 0, rows.edges, out=out), rows.width)
+
+
+def csr(starts: Int[Tensor, "rows_and_one"], columns: Int[Tensor, " places"], values: Tensor, width: int) -> Tensor:
+    """Give the sparse matrix of these values, row by row; it shares their memory."""
+    _warned()
+    return torch.sparse_csr_tensor(starts, columns, values, (starts.numel() - 1, width), check_invariants=False)
+
+
+@cache
+def _warned() -> None:
+    """Let PyTorch say once, to nobody, that such tensors are in beta."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Sparse CSR tensor support is in beta")
-        return torch.sparse_csr_tensor(
-            rows.starts, rows.columns, values, (rows.starts.numel() - 1, rows.width), check_invariants=False
-        )
+        starts, columns = torch.tensor([0, 0]), torch.tensor([], dtype=torch.int64)
+        torch.sparse_csr_tensor(starts, columns, torch.empty(0), (1, 1), check_invariants=False)
 
 
-def meet(
-    said: Float[Tensor, "n k"], source: Int[Tensor, " e"], blame: Float[Tensor, "j k"], target: Int[Tensor, " e"]
-) -> Float[Tensor, " e"]:
-    """Give, for every edge, the sum over k of what its source said times the blame of its target."""
-    parts = zip(source.split(EDGES), target.split(EDGES), strict=True)
-    return torch.cat(
-        [torch.einsum("ek,ek->e", said.index_select(0, one), blame.index_select(0, other)) for one, other in parts]
-    )
+def meet(places: Tensor, left: Float[Tensor, "rows k"], right: Float[Tensor, "columns l"]) -> Float[Tensor, " places"]:
+    """Give, for every place of a sparse matrix, the product of a row of either; overwrites the matrix.
+
+    If one is what neurons said and the other the blame of those that heard it, that is the gradient of the weights. Rows may be `widened` already.
+    """
+    return torch.sparse.sampled_addmm(places, widened(left), widened(right).T, beta=0.0, out=places).values()
+
+
+def widened(values: Float[Tensor, "rows k"]) -> Float[Tensor, "rows wider"]:
+    """Give rows of a length that products of them are quick for, with zeros at their ends."""
+    rest = -values.shape[1] % VECTOR
+    return functional.pad(values, (0, rest)) if rest else values
 
 
 class _Product(torch.autograd.Function):
@@ -126,5 +140,8 @@ class _Product(torch.autograd.Function):
         reads, weight = ctx.saved_tensors
         there = blame.T.contiguous()
         below = (matrix(weight, ctx.ends.leaving) @ there).T if ctx.needs_input_grad[0] else None
-        own = meet(reads.T.contiguous(), ctx.ends.source, there, ctx.ends.target) if ctx.needs_input_grad[1] else None
-        return below, own, None
+        if not ctx.needs_input_grad[1]:
+            return below, None, None
+        entering = ctx.ends.entering
+        met = meet(matrix(weight, entering), there, reads.T.contiguous())
+        return below, torch.empty_like(weight).index_copy_(0, entering.edges.long(), met), None

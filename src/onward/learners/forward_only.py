@@ -24,7 +24,7 @@ from onward.kernels.parts import Parts
 from onward.kernels.plan import plan
 from onward.learners.base import AbstractLearner, Credit
 from onward.learners.compiling import compiled
-from onward.learners.workers import Workers
+from onward.learners.workers import AsPyTorch, Workers
 from onward.nets.mesh import MeshNet
 
 
@@ -67,7 +67,7 @@ class ForwardOnly(AbstractLearner):
         self._workers = Workers(1)
         self._loss_and_gradient = forward_only.loss_and_gradient
         self._laid_out_for = net.topology
-        self._layout = sparse.Layout()
+        self._layout = sparse.Layout(AsPyTorch().map)
         self._planned: dict[tuple[int, int, bool, bool], _Planned] = {}
 
     @property
@@ -191,7 +191,7 @@ class ForwardOnly(AbstractLearner):
     def _plan(self, clamped: Float[Tensor, "t *nets b i"], *, from_zero: bool) -> _Planned:
         """Choose the engine, its parts and its edges, once for every size of batch, and for inputs that stand still or do not."""
         if self._laid_out_for is not self.net.topology:  # the graph has changed
-            self._laid_out_for, self._layout = self.net.topology, sparse.Layout()
+            self._laid_out_for, self._layout = self.net.topology, sparse.Layout(self._layout.in_order)
             self._planned.clear()
         key = clamped.shape[0], clamped.shape[-2], from_zero, dynamics.static(clamped)
         if key not in self._planned:

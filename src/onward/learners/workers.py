@@ -44,6 +44,23 @@ class Workers:
         return self._pool.map(work, parts)
 
 
+class AsPyTorch:
+    """Threads for work of small operations, which several threads together would wait for each other over: as many as PyTorch has where the work is asked for."""
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        self._workers = Workers(1)
+
+    def map(self, work: Callable[[Part], Found], parts: Sequence[Part]) -> Iterator[Found]:
+        """Do the work of every part, several at the same time; give what is found in the order of the parts."""
+        threads = torch.get_num_threads()
+        if threads == 1:  # also within threads of a `Workers`
+            return map(work, parts)
+        if threads != self._workers.threads:
+            self._workers = Workers(threads)
+        return self._workers.map(work, parts)
+
+
 def _started(threads: int) -> ThreadPoolExecutor:
     """Start all threads; when this returns, none of them will change the number of threads of others any more."""
     before, together = torch.get_num_threads(), Barrier(threads)

@@ -38,13 +38,21 @@ class Products(TorchDispatchMode):
 
 def of_operation(func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], made: Any) -> int:
     """Give the multiply-adds of one operation, from what it was given and what it made; of a sparse matrix (CSR) only its entries are multiplied."""
-    flops = flop_registry.get(func._overloadpacket)
-    if flops is None:
-        return 0
     for one in args:
         if isinstance(one, Tensor) and one.layout == torch.sparse_csr:
-            return one.values().numel() * made.shape[-1]
-    return flops(*args, **kwargs, out_val=made) // 2  # a multiplication and an addition are two
+            return one.values().numel() * _products_an_entry(func._overloadpacket, args, made)
+    flops = flop_registry.get(func._overloadpacket)
+    return 0 if flops is None else flops(*args, **kwargs, out_val=made) // 2  # a multiplication and an addition are two
+
+
+def _products_an_entry(operation: Any, args: Sequence[Any], made: Any) -> int:
+    """Give how often an operation multiplies each entry of a sparse matrix, or how many products it makes for it."""
+    aten = torch.ops.aten
+    if operation in (aten.mv, aten.addmv):
+        return 1
+    if operation == aten.sparse_sampled_addmm:
+        return args[1].shape[-1]
+    return made.shape[-1] if operation in (aten.mm, aten.addmm) else 0
 
 
 def counted(run: Callable[[], object]) -> int:

@@ -156,7 +156,7 @@ class MeshNet(nn.Module):
         """Give what the state is multiplied by at every tick: a dense matrix, or a sparse one where that would be large and mostly zeros."""
         if self.nets or not mostly_zeros(self.topology):
             return dynamics.matrix(self.weight, self.wiring)
-        if self._ends is None or self._ends.source.device != self.source.device:
+        if self._ends is None or self._ends.entering.edges.device != self.source.device:
             self._ends = ends(self.wiring)
         return SparseWeights(self.weight, self._ends)
 

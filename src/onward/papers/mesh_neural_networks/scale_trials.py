@@ -27,6 +27,7 @@ from onward.kernels.plan import Plan, plan
 from onward.learners.backprop import Backprop
 from onward.learners.base import AbstractLearner
 from onward.learners.forward_only import ForwardOnly
+from onward.learners.workers import AsPyTorch
 from onward.meters.process import peak_resident, resident
 from onward.nets.mesh import MeshNet
 from onward.papers.mesh_neural_networks import sparse_backprop
@@ -115,7 +116,7 @@ def _in_turns(case: Case, seed: int) -> dict[str, Any]:
     silent = net.activation.silent_at_zero
     live = reach.live(net.topology, case.ticks, silent_at_zero=silent)
     planned = sparsely_planned(net, case.batch, int(live.sum()))
-    layout = sparse.Layout()
+    layout = sparse.Layout(AsPyTorch().map)
     laid_out_in = timed(lambda: (layout.ends(net.wiring), layout.pattern(net.wiring, case.ticks, silent=silent)))
     ways: dict[str, Callable[[], Tensor]] = {OURS: partial(gradient, ForwardOnly(net, engine=laid_out(layout)), x, y)}
     first = {OURS: ways[OURS]()}

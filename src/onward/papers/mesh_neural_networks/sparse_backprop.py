@@ -14,13 +14,10 @@ from typing import NamedTuple
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
-from torch.nn import functional
 
 from onward.kernels import activations, losses
-from onward.kernels.sparse_weights import Rows, matrix, rows
+from onward.kernels.sparse_weights import Rows, matrix, meet, rows
 from onward.nets.mesh import MeshNet
-
-VECTOR = 8  # numbers; products of rows that are no multiple of it long take up to ten times as long
 
 
 class Block(NamedTuple):
@@ -108,15 +105,8 @@ def gradient(net: MeshNet, blocks: Blocks, x: Float[Tensor, "b i"], y: Int[Tenso
         (within, torch.cat(said[:-1], dim=1), torch.cat(blame[1:], dim=1), back),
         (outward, said[-1], error, first),
     ):
-        found.index_copy_(0, one.edges, _met(offered, blamed, places))
+        found.index_copy_(0, one.edges, meet(places, offered, blamed))
     return found
-
-
-def _met(offered: Float[Tensor, "j k"], blame: Float[Tensor, "l k"], places: Tensor) -> Float[Tensor, " e"]:
-    """Give, for every place of a sparse matrix, the product of a row of either, which is the gradient of what stands there; overwrites the matrix."""
-    whole = -offered.shape[1] % VECTOR
-    offered, blame = (functional.pad(each, (0, whole)) if whole else each for each in (offered, blame))
-    return torch.sparse.sampled_addmm(places, offered, blame.T, beta=0.0, out=places).values()
 
 
 def _through(blame: Float[Tensor, "h b"], activity: Float[Tensor, "h b"]) -> Float[Tensor, "h b"]:
