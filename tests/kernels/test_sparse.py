@@ -1,5 +1,11 @@
 """The sparse engine on meshes that a dense matrix would be mostly zeros of: exact, chunk by chunk, and counted."""
 
+import copy
+import pickle
+from dataclasses import fields, is_dataclass
+from functools import partial
+from typing import Any, cast
+
 import numpy as np
 import pytest
 import torch
@@ -9,9 +15,11 @@ from onward import graphs
 from onward.kernels import forward_only, pattern, sparse
 from onward.kernels.dynamics import matrix, wiring_of
 from onward.kernels.losses import cross_entropy, every_tick, mean_squared_error
-from onward.kernels.sparse_weights import SparseWeights, ends
+from onward.kernels.plan import plan
+from onward.kernels.sparse_weights import Ends, SparseWeights
 from onward.learners.backprop import Backprop
 from onward.learners.forward_only import ForwardOnly
+from onward.nets.cost import counted
 from onward.nets.mesh import MeshNet
 from onward.topology import Topology
 from tests.oracle import relative
@@ -40,13 +48,13 @@ def test_gradient_is_the_same_in_any_number_of_chunks(products: int, hidden: str
     clamped, initial = net.drive(x)
     layout = sparse.Layout()
     silent = hidden == "tanh"
-    layout._patterns[5, silent] = pattern.pattern(net.wiring, 5, silent=silent, products=products)
+    layout._patterns[5, silent, net.weight.device] = pattern.pattern(net.wiring, 5, silent=silent, products=products)
     engine = forward_only.SPARSE._replace(
         prepare=lambda *given: sparse.prepare(*given, layout=layout),
     )
     value, found = forward_only.loss_and_gradient(net.weight, net.wiring, clamped, initial, net.activation, read, y, engine)
-    chunks = len(layout._patterns[5, silent].chunks)
-    assert chunks == 56 if products == 1 else 1 < chunks < 56 if products == 10_000 else chunks == 1
+    chunks = len(layout._patterns[5, silent, net.weight.device].chunks)
+    assert chunks == 57 if products == 1 else 1 < chunks < 57 if products == 10_000 else chunks == 1
     (true,) = Backprop(net, read).credit(x, y)
     assert_close(value, true.loss, rtol=1e-12, atol=0)
     assert relative(found, true.gradients["net.weight"]) < 1e-12
@@ -117,7 +125,7 @@ def test_sparse_weights_are_the_dense_matrix_for_the_state_and_for_autograd() ->
     wiring = wiring_of(topology)
     drawn = torch.Generator().manual_seed(4)
     found = []
-    for make in (lambda w: SparseWeights(w, ends(wiring)), lambda w: matrix(w, wiring)):
+    for make in (lambda w: SparseWeights(w, Ends(wiring)), lambda w: matrix(w, wiring)):
         drawn.manual_seed(4)
         weight = torch.randn(topology.edges, generator=drawn, dtype=torch.float64).requires_grad_()
         reads = torch.randn(3, topology.neurons, generator=drawn, dtype=torch.float64).requires_grad_()
@@ -150,13 +158,158 @@ def test_jacobian_of_a_lattice() -> None:
     )
 
 
+CHAIN = Topology(1, 3, 2, np.array([0, 1, 2, 3, 3]), np.array([1, 2, 3, 4, 5]))  # whose pushes end before six ticks do
+
+
+@pytest.fixture
+def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pattern, "PRODUCTS", 2_000)
+    monkeypatch.setattr(sparse, "pattern", partial(pattern.pattern, products=2_000))
+
+
+def _rooms(learner: ForwardOnly) -> list[torch.Tensor]:
+    """All memory that stays."""
+    rooms = learner._layout._rooms.values()
+    return [held for room in rooms for held in (*room._held.values(), room._ones, room._counting)]
+
+
+@pytest.mark.usefixtures("small_chunks")
+@pytest.mark.parametrize("topology", [_lattice(), CHAIN], ids=["lattice", "chain"])
+def test_memory_that_stays_may_hold_anything_and_be_of_another_size(topology: Topology) -> None:
+    learner = ForwardOnly(_net(topology, 6), every_tick(cross_entropy), engine="sparse")
+    x, y = _batch(topology)
+    state = torch.randn(4, topology.free, generator=torch.Generator().manual_seed(5), dtype=torch.float64)
+    for batch, ticks, initial in ((4, 6, None), (1, 6, state), (4, 4, state), (1, 4, None), (4, 6, state)):
+        given = (
+            x[:batch, None].expand(-1, ticks, -1),
+            y[:batch, None].expand(-1, ticks),
+            None if initial is None else state[:batch],
+        )
+        for room in learner._layout._rooms.values():
+            for held in room._held.values():
+                held.fill_(torch.nan)
+        (true,), (found,) = (rule.credit(*given) for rule in (Backprop(learner.net, learner.loss), learner))
+        assert_close(found.gradients["net.weight"], true.gradients["net.weight"], rtol=1e-10, atol=1e-13)
+        assert true.gradients["net.weight"].norm() > 1e-4
+        jacobians = [rule.jacobian(given[0], given[2]) for rule in (learner, ForwardOnly(learner.net, engine="influence"))]
+        assert_close(*jacobians, rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.usefixtures("small_chunks")
+def test_chunks_on_several_threads_have_the_gradient_and_jacobian_of_one() -> None:
+    net = _net(_lattice(), 5)
+    x, y = _batch(net.topology)
+    found, before = {}, torch.get_num_threads()
+    try:
+        for threads in (1, 3):
+            torch.set_num_threads(threads)
+            learner = ForwardOnly(net, engine="sparse")
+            (credit,) = learner.credit(x, y)
+            found[threads] = credit.gradients["net.weight"], learner.jacobian(x)
+            assert len(learner._layout.pattern(net.wiring, 5, silent=True).chunks) > 10
+            assert cast("Any", learner._layout.in_order).__self__._workers.threads == threads
+            with torch.inference_mode():
+                (credit,) = ForwardOnly(net, engine="sparse").credit(x, y)
+            assert torch.equal(credit.gradients["net.weight"], found[threads][0])
+    finally:
+        torch.set_num_threads(before)
+    assert all(torch.equal(one, other) for one, other in zip(found[1], found[3], strict=True))
+
+
+@pytest.mark.usefixtures("small_chunks")
+@pytest.mark.parametrize("threads", [1, 3])
+def test_memory_that_stays_is_counted_before(threads: int) -> None:
+    topology, before = _lattice(), torch.get_num_threads()
+    learner = ForwardOnly(_net(topology, 5), engine="sparse")
+    x, y = _batch(topology)
+    try:
+        torch.set_num_threads(threads)
+        (_,) = learner.credit(x, y)
+        planned = plan(topology, 5, 4, itemsize=8, engine="sparse").costs["sparse"].bytes
+    finally:
+        torch.set_num_threads(before)
+    layout = learner._layout
+    laid_out = layout.pattern(learner.net.wiring, 5, silent=True)
+    held = [*_rooms(learner), *_tensors(laid_out), *_tensors(layout.ends(learner.net.wiring).entering)]
+    states = 8 * 5 * 4 * (topology.neurons + topology.free)
+    found = states + sum(each.nbytes for each in held)
+    assert 0.6 * planned < found < 1.1 * planned
+
+
+def _tensors(part: Any) -> list[torch.Tensor]:
+    if isinstance(part, torch.Tensor):
+        return [part]
+    parts = [getattr(part, each.name) for each in fields(part)] if is_dataclass(part) else part
+    return [tensor for each in parts for tensor in _tensors(each)] if isinstance(parts, list | tuple) else []
+
+
+@pytest.mark.usefixtures("small_chunks")
+def test_within_a_budget_one_chunk_is_worked_on_at_a_time() -> None:
+    learner, before = ForwardOnly(_net(_lattice(), 5), engine="sparse").within(10_000_000), torch.get_num_threads()
+    x, y = _batch(learner.net.topology)
+    try:
+        torch.set_num_threads(3)
+        (_,) = learner.credit(x, y)
+    finally:
+        torch.set_num_threads(before)
+    assert len(learner._layout._rooms) == 1
+
+
+@pytest.mark.usefixtures("small_chunks")
+def test_chunks_have_about_as_many_products_each() -> None:
+    chunks = pattern.pattern(wiring_of(_lattice()), 5, products=2_000).chunks
+    products = [sum(hop.made.edges.numel() for hop in chunk.hops if hop.made is not None) for chunk in chunks]
+    assert len(products) > 5
+    assert max(products) < 1.4 * sum(products) / len(products)
+
+
+@pytest.mark.usefixtures("small_chunks")
+def test_a_copy_of_a_learner_lays_out_anew() -> None:
+    learner = ForwardOnly(_net(_lattice(), 5), engine="sparse")
+    x, y = _batch(learner.net.topology)
+    (first,) = learner.credit(x, y)
+    for copied in (copy.deepcopy(learner), pickle.loads(pickle.dumps(learner))):  # noqa: S301
+        assert not copied._layout._patterns
+        assert not copied._layout._rooms
+        (again,) = copied.credit(x, y)
+        assert torch.equal(first.gradients["net.weight"], again.gradients["net.weight"])
+
+
+@pytest.mark.parametrize("ticks", [1, 2, 3, 6])
+def test_counted_flops_are_the_products_that_are_run_and_what_is_scaled(ticks: int) -> None:
+    net = MeshNet(_lattice(), ticks) if ticks > 1 else MeshNet(graphs.layered(6, [], 3), 1)
+    topology = net.topology
+    x, y = torch.randn(4, topology.features), torch.zeros(4, dtype=torch.int64)
+    found = pattern.count(net.wiring, ticks)
+    scaled = topology.outputs + (topology.free if ticks > 1 else 0)
+    scaled += sum((ticks - 1 - hop) * entries for hop, (_, entries) in enumerate(found.hops) if hop)
+    run = counted(lambda: next(ForwardOnly(net, engine="sparse").credit(x, y)))
+    assert plan(topology, ticks, 4).costs["sparse"].flops == 2 * run + 4 * scaled
+
+
+def test_nets_side_by_side_need_no_dense_matrix(monkeypatch: pytest.MonkeyPatch) -> None:
+    nets = [
+        MeshNet(_lattice(), 4, hidden="tanh", generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+        for seed in (1, 2)
+    ]
+    x, y = _batch(nets[0].topology)
+    apart = [next(ForwardOnly(net, engine="sparse").credit(x, y)).gradients["net.weight"] for net in nets]
+    monkeypatch.setattr("onward.kernels.dynamics.matrix", lambda *_: pytest.fail("a dense matrix was made"))
+    for learner in (
+        ForwardOnly(MeshNet.stack(nets), engine="sparse"),
+        ForwardOnly(MeshNet.stack(nets), engine="sparse").within(2_000_000),
+    ):
+        (found,) = learner.credit(x.expand(2, -1, -1), y.expand(2, -1))
+        assert_close(found.gradients["net.weight"], torch.stack(apart), rtol=1e-11, atol=1e-13)
+
+
 def test_the_layout_is_kept_from_step_to_step(monkeypatch: pytest.MonkeyPatch) -> None:
     net = _net(_lattice(), 3)
     x, y = _batch(net.topology)
     learner = ForwardOnly(net, engine="sparse")
     next(learner.credit(x, y))
     monkeypatch.setattr(sparse, "pattern", lambda *_, **__: pytest.fail("made again"))
-    monkeypatch.setattr(sparse, "ends", lambda *_: pytest.fail("made again"))
+    monkeypatch.setattr(sparse, "Ends", lambda *_: pytest.fail("made again"))
     next(learner.credit(x, y))
 
 

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from onward import graphs
 from onward.learners.forward_only import ForwardOnly
-from onward.learners.workers import Workers
+from onward.learners.workers import AsPyTorch, Workers
 from onward.nets.mesh import MeshNet
 
 NAME = "onward-part"
@@ -46,6 +46,24 @@ def test_one_thread_or_one_part_starts_none() -> None:
     assert list(Workers(1).map(str, [1, 2])) == ["1", "2"]
     assert list(Workers(2).map(str, [1])) == ["1"]
     assert here() == before
+
+
+def test_there_are_as_many_threads_as_pytorch_has_when_work_is_asked_for() -> None:
+    before, started = torch.get_num_threads(), here()
+    workers = AsPyTorch()
+    try:
+        torch.set_num_threads(1)
+        assert list(workers.map(str, [1, 2])) == ["1", "2"]
+        assert here() == started
+        for threads in (2, 3):
+            torch.set_num_threads(threads)
+            together = Barrier(threads)
+            waited = workers.map(lambda part, gate=together: gate.wait(timeout=30) >= 0, range(threads))
+            assert list(waited) == [True] * threads
+        inside = Workers(2).map(lambda part: list(workers.map(lambda _: threading.current_thread().name, [1, 2])), [1, 2])
+        assert all(len(set(names)) == 1 for names in inside)  # no threads of threads
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_every_thread_has_one_of_pytorch_whatever_the_others_have() -> None:

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import FancyArrowPatch
 
 from onward import graphs
-from onward.reports import drawings
+from onward.reports import canvas, drawings
 
 GRAPHS = {
     "mesh": graphs.mesh(2, 5, 2),
@@ -36,6 +36,16 @@ def test_every_edge_and_neuron_of_a_graph_is_drawn(name: str) -> None:
 def test_layers_stand_in_columns() -> None:
     places = drawings._places(GRAPHS["layered"])
     assert [x for x, _ in places] == [0] * 4 + [1] * 4 + [2] * 3 + [3] * 2
+
+
+def test_neurons_of_a_crowded_column_do_not_touch() -> None:
+    axes = canvas.grid_of_axes(4, 5, (3.2, 2.9))[2][1]
+    drawn = drawings.draw_graph(graphs.layered(30, [10], 2), axes=axes)
+    drawn.draw_without_rendering()
+    dots = [line for line in axes.lines if len(np.asarray(line.get_xdata()))]
+    heights = sorted(axes.transData.transform(np.asarray(line.get_xydata()))[0, 1] for line in dots[:31])
+    apart = 72 / drawn.dpi * np.diff(heights).min()
+    assert 0.6 * apart < dots[0].get_markersize() < apart
 
 
 def test_weights_colour_and_thicken_edges() -> None:

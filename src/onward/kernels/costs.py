@@ -8,9 +8,10 @@ Letters: T ticks, B examples, N neurons, E edges, F free neurons, S speaking neu
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import ceil
 
 from onward.kernels import pattern
-from onward.kernels.sparse_weights import mostly_zeros
+from onward.kernels.sparse_weights import mostly_zeros, whole
 from onward.topology import Topology
 
 ENDS = 40  # bytes an edge: its ends as the topology has them, and its ends and place as the net does
@@ -61,6 +62,7 @@ class Task:
         itemsize: bytes a number.
         live: edges that the influence engine carries.
         static: whether inputs are the same at all ticks, so that dense engines multiply them once.
+        at_once: chunks that the sparse engine works on at the same time.
     """
 
     topology: Topology
@@ -68,6 +70,7 @@ class Task:
     itemsize: int
     live: int
     static: bool
+    at_once: int = 1
 
     @property
     def inputs(self) -> int:
@@ -119,16 +122,21 @@ def factored(task: Task, batch: int) -> Cost:
 
 def sparse(task: Task, found: pattern.Count, batch: int) -> Cost:
     """Count the sparse engine on some examples, what it lays out among its bytes."""
-    topology, ticks = task.topology, task.ticks
-    forward = 4 * ticks * batch * topology.edges  # the state, and the meeting of what was said and blamed
-    asked = 2 * found.outward + topology.free
-    times = range(ticks - 1, 0, -1)  # that a factor is pushed over a hop, the last time to meet what is asked
-    pushed = sum(many * (2 * products + entries) for many, (products, entries) in zip(times, found.hops, strict=True))
-    met = sum(entries for _, entries in found.hops[1:])
-    states = ticks * batch * (topology.neurons + topology.free)
-    factors = batch * min(sum(entries for _, entries in found.hops), pattern.PRODUCTS)
-    layout = 8 * sum(products + entries for products, entries in found.hops) + 20 * topology.edges
-    return Cost(int(forward + batch * (asked + pushed + met)), int(task.itemsize * (states + factors) + layout))
+    n, e, f, o, ticks = (*(getattr(task.topology, name) for name in ("neurons", "edges", "free", "outputs")), task.ticks)
+    forward = 2 * e * (ticks * batch + whole(ticks * batch))  # the state, and the meeting of what was said and blamed
+    asked = o + (2 * found.outward + f if ticks > 1 else 0)
+    times = range(ticks - 2, 0, -1)  # that a factor is pushed over a hop, the last time to meet what is asked
+    hops = list(zip(times, found.hops[1:], strict=True))
+    pushed = sum(2 * many * products + (many - 1) * entries for many, (products, entries) in hops)
+    met = 3 * sum(entries for _, (_, entries) in hops)
+    states = ticks * batch * (n + f)
+    products, entries = (sum(one) for one in zip((0, 0), *found.hops, strict=True))
+    largest = max((some for _, some in found.hops), default=0)
+    laid_out = 8 * (products + entries + 2 * e + found.outward) + 4 * f * (len(found.hops) + 3)
+    chunk = task.itemsize * (batch * (entries + largest + 2 * ticks * f) + products + largest) + 4 * largest
+    chunks = max(1, ceil(products / pattern.PRODUCTS))
+    held = chunk * min(chunks, task.at_once) / chunks
+    return Cost(int(forward + batch * (asked + pushed + met)), int(task.itemsize * states + held + laid_out))
 
 
 def others(task: Task, batch: int) -> dict[str, Cost]:
@@ -143,8 +151,8 @@ def standing(task: Task, engine: str, batch: int, at_a_time: int, found: pattern
     """Count what stands beside what an engine carries, of so many examples at a time."""
     n, e, f = task.topology.neurons, task.topology.edges, task.topology.free
     matrices, state, laying = MATRICES * n * f, batch * (n + 3 * f), 0
-    if engine == "sparse":  # all ticks neuron by neuron, and what is brought together at the ends of some edges
-        matrices, state = 0, state + at_a_time * task.ticks * (2 * n + 2 * f)
+    if engine == "sparse":  # weights in their places, and what all ticks read side by side
+        matrices, state = 0, state + e + 2 * at_a_time * task.ticks * n
         products = sum(some for some, _ in found.hops)
         laying = int(SORTED * min(products, pattern.PRODUCTS) + READ * e)
     return Standing(ENDS * e, task.itemsize * (2 * e + matrices), max(task.itemsize * state, laying))

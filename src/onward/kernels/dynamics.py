@@ -152,7 +152,9 @@ def by_parts(
     return drive
 
 
-def _whole(w: Any, inputs: Float[Tensor, "b i"], before: Float[Tensor, "b f"] | None) -> Float[Tensor, "b f"]:
+def _whole(
+    w: Any, inputs: Float[Tensor, "*nets b i"], before: Float[Tensor, "*nets b f"] | None
+) -> Float[Tensor, "*nets b f"]:
     if before is None:
         before = inputs.new_zeros(*inputs.shape[:-1], w.shape[-1])
     return _reads(inputs, before) @ w

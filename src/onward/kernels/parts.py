@@ -110,7 +110,7 @@ def loss_and_gradient(
 @torch.no_grad()  # which holds for one thread alone
 def _part(run: _Run, examples: slice, edges: Int[Tensor, " some"]) -> Float[Tensor, "*nets some"]:
     """Carry the derivative of some examples with respect to some edges over all ticks."""
-    own = run.wiring.part(edges)
+    own = run.wiring if len(edges) == len(run.wiring.source) else run.wiring.part(edges)
     clamped = run.clamped[..., examples, :]
     initial = None if run.initial is None else run.initial[..., examples, :]
     reads = run.engine.propagate(run.w, run.prepared, own, clamped, initial, run.activation, every_tick=len(run.errors) > 1)

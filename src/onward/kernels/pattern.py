@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
+from math import ceil
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -208,14 +209,17 @@ def _some(pushed: np.ndarray, walks: np.ndarray, most: int, rows: int, products:
 
 
 def _cut(pushed: np.ndarray, graph: _Graph, ticks: int, products: int) -> Iterator[np.ndarray]:
-    """Give runs of neurons that have about so many products, judged by the walks that leave each and, on some, by how many of them meet."""
+    """Give runs of neurons of about equally many products, `products` or fewer, judged by the walks that leave each and, on some, by how many of them meet."""
     walks = _walks(graph, ticks)
     if walks[pushed].sum() <= products or len(pushed) < SAMPLE:
         share = 1.0
     else:
         some = _some(pushed, walks, len(graph.edges), SAMPLE, products)
         share = sum(_products(hop) for hop in _hops(some, graph, ticks)) / max(1.0, walks[some].sum())
-    number = np.floor(np.cumsum(share * walks[pushed]) / products)
+    each = share * walks[pushed]
+    total = max(1.0, each.sum())
+    runs = ceil(total / products)
+    number = np.minimum(runs - 1, np.floor((np.cumsum(each) - each / 2) * runs / total))
     yield from np.split(pushed, np.flatnonzero(np.diff(number)) + 1)
 
 

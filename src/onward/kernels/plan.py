@@ -9,6 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from math import ceil
 
+import torch
+
 from onward.kernels import costs, pattern
 from onward.kernels.costs import Cost as Cost
 from onward.kernels.costs import Standing as Standing
@@ -122,7 +124,8 @@ def plan(
         itemsize: bytes a number: 4 for float32, 8 for float64.
         live: edges whose gradient can differ from zero, which are those that the influence engine carries; left out, all.
         budget: bytes that may be carried at a time, by all threads together; left out, as many as it takes.
-        threads: parts that are carried at the same time.
+        threads: parts that are carried at the same time. With neither this nor a budget the engine "sparse" works on as many chunks of the graph at the same
+            time as PyTorch has threads.
         engine: the one to take, if it is not to be chosen.
         static: whether inputs are the same at all ticks; dense engines multiply them once then.
 
@@ -133,7 +136,8 @@ def plan(
         raise ValueError(f"a plan needs at least 1 tick and 1 example, got {ticks} and {batch}")
     if threads < 1 or (budget is not None and budget < 1):
         raise ValueError(f"a plan needs at least 1 thread and 1 byte, got {threads} and {budget}")
-    task = Task(topology, ticks, itemsize, topology.edges if live is None else live, static)
+    at_once = torch.get_num_threads() if budget is None and threads == 1 else 1
+    task = Task(topology, ticks, itemsize, topology.edges if live is None else live, static, at_once)
     found = pattern.count(wiring_of(topology), ticks)
     ways: dict[str, Callable[[int, int], Cost]] = {
         "influence": lambda examples, edges: costs.influence(task, examples, edges),

@@ -5,7 +5,7 @@
 The same factors as in `factored`, each a sparse matrix of the pairs that a push has had the time to reach (`pattern`), pushed
 forward tick by tick, but for the hop into the outputs. That is the same for all factors, so the derivative of the loss meets it first: `v[f]`, what the loss
 asks of neuron `f` by way of the last tick. What the ticks read and their slopes are kept, which is little beside the factors; factors of
-different `j` have nothing to do with each other and are pushed one chunk after another, so that one chunk is what memory holds.
+different `j` have nothing to do with each other and are pushed chunk by chunk, so that memory holds as many chunks as are worked on at the same time.
 
 Inside, values stand neuron by neuron with the examples last. Axes: b batch, n neurons, f free neurons, e edges, o outputs, q questions: derivatives of
 outputs that are followed to the weights at a time, one for a loss, one an output for a Jacobian.
@@ -13,10 +13,8 @@ outputs that are followed to the weights at a time, one for a loss, one an outpu
 
 from __future__ import annotations
 
-import math
 import threading
-from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import torch
@@ -28,41 +26,12 @@ from onward.kernels.activations import Activation
 from onward.kernels.dynamics import Read, Wiring
 from onward.kernels.in_order import InOrder
 from onward.kernels.pattern import Chunk, Hop, Pattern, pattern
-from onward.kernels.sparse_weights import Ends, SparseWeights, csr, ends, matrix, meet, widened
-
-
-class Room:
-    """Memory that chunks use one after the other, from step to step, which is far quicker than new memory for each. Of one thread."""
-
-    def __init__(self, dtype: torch.dtype, device: torch.device) -> None:
-        """Begin with none; what is given has this dtype and device."""
-        self._kind = {"dtype": dtype, "device": device}
-        self._held: dict[object, Tensor] = {}
-        self._numbers = torch.empty(0, dtype=torch.int32, device=device)
-        self._ones = torch.empty(0, **self._kind)
-
-    def __reduce__(self) -> tuple[type[Room], tuple[torch.dtype, torch.device]]:
-        """Copies begin with none."""
-        return Room, (self._ones.dtype, self._ones.device)
-
-    def given(self, name: object, *shape: int) -> Tensor:
-        """Give memory of a name, for whatever is of that name and of one chunk; what it holds is anything."""
-        size = math.prod(shape)
-        if name not in self._held or self._held[name].numel() < size:
-            self._held[name] = torch.empty(size, **self._kind)
-        return self._held[name][:size].view(shape)
-
-    def sums(self, hop: Hop) -> Tensor:
-        """Give the sparse matrix that sums the entries of each neuron that was pushed."""
-        entries = hop.reached.numel()
-        if len(self._ones) < entries:
-            self._numbers = torch.arange(entries, dtype=torch.int32, device=self._ones.device)
-            self._ones = torch.ones(entries, **self._kind)
-        return csr(hop.starts, self._numbers[:entries], self._ones[:entries], entries)
+from onward.kernels.room import Room
+from onward.kernels.sparse_weights import Ends, Rows, SparseWeights, csr, matrix, meet, product, widened
 
 
 class Layout:
-    """What follows from the graph alone, made when it is first asked for, and room to work in. Of one mesh.
+    """What follows from the graph alone, made when it is first asked for, and room to work in. Of one mesh; copies begin with nothing.
 
     Attributes:
         in_order: does the work of all chunks; one that has threads does several at the same time.
@@ -71,27 +40,33 @@ class Layout:
     def __init__(self, in_order: InOrder = map) -> None:
         """Begin with nothing."""
         self.in_order = in_order
-        self._patterns: dict[tuple[int, bool], Pattern] = {}
+        self._patterns: dict[tuple[int, bool, torch.device], Pattern] = {}
         self._ends: Ends | None = None
-        self._rooms: dict[tuple[int, torch.dtype, torch.device], Room] = {}
+        self._rooms: dict[tuple[int | None, torch.dtype, torch.device], Room] = {}
+
+    def __reduce__(self) -> tuple[type[Layout], tuple[InOrder]]:
+        return Layout, (self.in_order,)
 
     def pattern(self, wiring: Wiring, ticks: int, *, silent: bool) -> Pattern:
         """Give the pattern for a number of ticks."""
-        key = ticks, silent
+        key = ticks, silent, wiring.source.device
         if key not in self._patterns:
             self._patterns[key] = pattern(wiring, ticks, silent=silent)
         return self._patterns[key]
 
     def ends(self, wiring: Wiring) -> Ends:
         """Give the edges by the neurons at their ends."""
-        if self._ends is None:
-            self._ends = ends(wiring)
+        if self._ends is None or self._ends.wiring.source.device != wiring.source.device:
+            self._ends = Ends(wiring)
         return self._ends
 
     def room(self, like: Tensor) -> Room:
-        """Give the room of the thread that asks, for tensors of a dtype and device."""
+        """Give the room of the thread that asks, for tensors of a dtype and device; those of threads that have ended go."""
         key = threading.get_ident(), like.dtype, like.device
-        return self._rooms.setdefault(key, Room(like.dtype, like.device))
+        if key not in self._rooms:
+            alive = {thread.ident for thread in threading.enumerate()}
+            self._rooms = {of: room for of, room in self._rooms.items() if of[0] in alive} | {key: Room(*key[1:])}
+        return self._rooms[key]
 
 
 class Prepared(NamedTuple):
@@ -120,19 +95,18 @@ def prepare(
     activation: Activation,
     *,
     layout: Layout | None = None,
-) -> tuple[Tensor | SparseWeights, Prepared]:
+) -> tuple[SparseWeights, Prepared]:
     """Give what drives the state, and what the derivative is made with.
 
     A `layout`, which is kept from step to step, saves most of the time; left out, one is made.
     """
     layout = Layout() if layout is None else layout
     laid_out = layout.pattern(wiring, ticks, silent=activation.silent_at_zero and (initial is None or not initial.any()))
-    w = dynamics.matrix(weight, wiring) if weight.ndim > 1 else SparseWeights(weight, layout.ends(wiring))
-    return w, Prepared(weight, laid_out, layout)
+    return SparseWeights(weight, layout.ends(wiring)), Prepared(weight, laid_out, layout)
 
 
 def propagate(
-    w: Tensor | SparseWeights,
+    w: SparseWeights,
     prepared: Prepared,
     wiring: Wiring,
     clamped: Float[Tensor, "t *nets b i"],
@@ -175,12 +149,11 @@ def _run(
     entering = matrix(weight, layout.ends(wiring).entering)
     hidden, output = activations.split(activation, wiring.outputs, wiring.outputs)
     parts = wiring.free - wiring.outputs, wiring.outputs
-    free = (wiring.free, clamped.shape[1])
-    now = weight.new_zeros(free) if initial is None else initial.T
+    now = weight.new_zeros(wiring.free, clamped.shape[1]) if initial is None else initial.T
     reads, slopes = [], []
     for number, given in enumerate(dynamics.each(clamped)):
         reads.append(torch.cat([given.T, now]))
-        drives = torch.addmm(weight.new_empty(free), entering, reads[-1], beta=0).split(parts)
+        drives = product(entering, reads[-1]).split(parts)
         activities = [part.function(drive) for part, drive in zip((hidden, output), drives, strict=True)]
         slopes.append(torch.cat([hidden.slope_at(drives[0], activities[0]), output.slope_at(drives[1], activities[1])]))
         now = torch.cat(activities)
@@ -202,105 +175,112 @@ def jacobian(carried: Course | list[Course], wiring: Wiring) -> Float[Tensor, "*
     return _jacobian(carried, wiring)
 
 
+# Threads that do a part of the work are in no inference mode, and must be able to write what is made here.
+@torch.inference_mode(False)
+@torch.no_grad()
 def _gradient(one: Course, error: Float[Tensor, "o b"], wiring: Wiring) -> Float[Tensor, " e"]:
     found, reads = torch.zeros_like(one.weight), widened(torch.cat(one.reads, dim=1))
     asked = _asked(one, error.unsqueeze(0), wiring)
 
-    @torch.no_grad()  # which holds for one thread alone
     def of_chunk(chunk: Chunk) -> None:
         (blame,) = _blame(one, chunk, asked, wiring)
         places = matrix(one.weight, chunk.entering)
         found.index_copy_(0, chunk.entering.edges.long(), meet(places, blame, reads))
 
-    deque(one.layout.in_order(of_chunk, one.pattern.chunks), maxlen=0)
+    _for_chunks(one, of_chunk)
     return found
 
 
+@torch.inference_mode(False)
+@torch.no_grad()
 def _jacobian(one: Course, wiring: Wiring) -> Float[Tensor, "b o e"]:
     outputs, examples = wiring.outputs, one.reads[0].shape[1]
     every = torch.eye(outputs, dtype=one.weight.dtype, device=one.weight.device)
     asked = _asked(one, every.unsqueeze(2).expand(-1, -1, examples), wiring)
     found = one.weight.new_zeros(examples, outputs, one.weight.numel())
 
-    @torch.no_grad()
     def of_chunk(chunk: Chunk) -> None:
         starts, sources, edges, _ = chunk.entering
         targets = torch.repeat_interleave(starts.diff())
         blame = _blame(one, chunk, asked, wiring).split(examples, dim=2)
-        for reads, there in zip(one.reads, blame, strict=True):
-            found[..., edges] += (there[:, targets] * reads[sources]).permute(2, 0, 1)
+        for reads, at_tick in zip(one.reads, blame, strict=True):
+            found[..., edges] += (at_tick[:, targets] * reads[sources]).permute(2, 0, 1)
 
-    deque(one.layout.in_order(of_chunk, one.pattern.chunks), maxlen=0)
+    _for_chunks(one, of_chunk)
     return found
+
+
+def _for_chunks(one: Course, work: Callable[[Chunk], None]) -> None:
+    """Do the work of all chunks, several at the same time if the layout has threads for it; other devices have their own."""
+    in_order = one.layout.in_order if one.weight.device.type == "cpu" else map
+    for _ in in_order(torch.no_grad()(work), one.pattern.chunks):  # which holds for one thread alone
+        pass
 
 
 class _Asked(NamedTuple):
     """What is asked of the free neurons: at their drives of the last tick, which outputs alone answer to, and at those of the tick before."""
 
     last: Float[Tensor, "q o b"]
-    before: Float[Tensor, "q f b"]
+    before: Float[Tensor, "q f b"] | None
 
 
 def _asked(one: Course, error: Float[Tensor, "q o b"], wiring: Wiring) -> _Asked:
-    """Bring derivatives of outputs to the drives of the last tick, and through its weights to those of the tick before."""
+    """Bring derivatives of outputs to the drives of the last tick, and through its weights to those of the tick before, if there was one."""
     last = error * one.slopes[-1][-wiring.outputs :]
+    if len(one.slopes) == 1:
+        return _Asked(last, None)
     questions, outputs, examples = error.shape
     together = last.transpose(0, 1).reshape(outputs, questions * examples)
-    told = (matrix(one.weight, one.pattern.outward) @ together).view(-1, questions, examples).transpose(0, 1)
-    return _Asked(last, told * one.slopes[-2] if len(one.slopes) > 1 else told)
+    before = product(matrix(one.weight, one.pattern.outward), together).view(-1, questions, examples)
+    return _Asked(last, before.transpose(0, 1) * one.slopes[-2])
 
 
-def _blame(one: Course, chunk: Chunk, asked: _Asked, wiring: Wiring) -> Float[Tensor, "q size k"]:
+def _blame(one: Course, chunk: Chunk, asked: _Asked, wiring: Wiring) -> Float[Tensor, "q pushed ticks_times_b"]:
     """Push the factors of a chunk forward to the tick before the last, and let them meet what is asked there.
 
     Gives the derivative with respect to the drives of the neurons that were pushed, of all ticks, the examples of a tick side by side.
     """
     ticks, examples = len(one.slopes), one.slopes[0].shape[1]
-    room = one.layout.room(one.weight)
-    found = room.given("blame", len(asked.last), chunk.size, ticks * examples)
+    found = one.weight.new_zeros(len(asked.last), chunk.size, ticks * examples)
     of_ticks = found.split(examples, dim=2)
-    own, first = chunk.pushed >= wiring.free - wiring.outputs, wiring.free - wiring.outputs
-    of_ticks[-1].zero_()[:, own] = asked.last[:, chunk.pushed[own] - first]
-    if ticks == 1:
+    first_output = wiring.free - wiring.outputs
+    outputs = chunk.pushed >= first_output
+    of_ticks[-1][:, outputs] = asked.last[:, chunk.pushed[outputs] - first_output]
+    if asked.before is None:
         return found
     of_ticks[-2].copy_(asked.before.index_select(1, chunk.pushed))
-    hops = chunk.hops[: ticks - 1]
-    made = [_made(one.weight, hop, number, room) for number, hop in enumerate(hops)]
-    factors = [room.given(("factor", number), hop.reached.numel(), examples) for number, hop in enumerate(hops)]
-    met = [room.given("met", hop.reached.numel(), examples) for hop in hops]
+    room, hops = one.layout.room(one.weight), chunk.hops[: ticks - 1]
+    factors = [room.given(("factor", hop), each.reached.numel(), examples) for hop, each in enumerate(hops)]
+    moves = [_move(one.weight, number, hop.made, room) for number, hop in enumerate(hops) if hop.made is not None]
     for tick, slope in enumerate(one.slopes[:-2]):
-        for hop in range(tick, 0, -1):
-            slopes = _at(slope, hops[hop], met[hop])
-            _multiplied(made[hop], factors[hop - 1], factors[hop]).mul_(slopes)
+        for hop in range(tick, 0, -1):  # the oldest first, into whose place the next one moves
+            moved = product(moves[hop - 1], factors[hop - 1], out=factors[hop])
+            moved.mul_(_at(slope, hops[hop], room.given("at", *moved.shape)))
         _at(slope, hops[0], factors[0])
     for hop in range(ticks - 2, 0, -1):
-        there, sums = _multiplied(made[hop], factors[hop - 1], factors[hop]), room.sums(hops[hop])
+        moved = product(moves[hop - 1], factors[hop - 1], out=factors[hop])
+        sums = _sums(hops[hop], room)
         for into, question in zip(of_ticks[-2 - hop], asked.before, strict=True):
-            answers = _at(question, hops[hop], met[hop]).mul_(there)
-            into.copy_(_multiplied(sums, answers, room.given("sums", chunk.size, examples)))
+            answers = _at(question, hops[hop], room.given("at", *moved.shape)).mul_(moved)
+            into.copy_(product(sums, answers, out=room.given("sums", chunk.size, examples)))
     return found
 
 
-def _made(weight: Float[Tensor, " e"], hop: Hop, number: int, room: Room) -> Tensor | None:
-    """Give the sparse matrix by which a hop is made of the one before."""
-    return (
-        None if hop.made is None else matrix(weight, hop.made, out=room.given(("weights", number), hop.made.edges.numel()))
-    )
+def _move(weight: Float[Tensor, " e"], number: int, made: Rows, room: Room) -> Tensor:
+    """Give the sparse matrix that takes the entries of a hop to those of the next."""
+    return matrix(weight, made, out=room.given(("weights", number), made.edges.numel()))
+
+
+def _sums(hop: Hop, room: Room) -> Tensor:
+    """Give the sparse matrix that sums the entries of each neuron that was pushed."""
+    entries = hop.reached.numel()
+    return csr(hop.starts, room.counting(entries), room.ones(entries), entries)
 
 
 def _at(values: Float[Tensor, "f b"], hop: Hop, into: Float[Tensor, "entries b"]) -> Float[Tensor, "entries b"]:
-    """Give what belongs to the neurons that were reached."""
+    """Give what belongs to the neurons that were reached; of a single example as a vector, which is quicker."""
     if values.shape[1] == 1:
         torch.index_select(values[:, 0], 0, hop.reached, out=into[:, 0])
     else:
         torch.index_select(values, 0, hop.reached, out=into)
-    return into
-
-
-def _multiplied(made: Tensor | None, there: Float[Tensor, "before b"], into: Float[Tensor, "after b"]) -> Tensor:
-    assert made is not None  # noqa: S101
-    if there.shape[1] == 1:  # a vector is quicker than a matrix of one column
-        torch.addmv(into[:, 0], made, there[:, 0], beta=0, out=into[:, 0])
-    else:
-        torch.addmm(into, made, there, beta=0, out=into)
     return into

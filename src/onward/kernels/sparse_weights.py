@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from typing import Any, NamedTuple
 
 import torch
@@ -44,10 +44,21 @@ class Rows(NamedTuple):
 
 @dataclass(frozen=True)
 class Ends:
-    """The edges of a mesh by the neuron that they enter and by the one that they leave."""
+    """The edges of a mesh by the neuron that they enter and by the one that they leave, each sorted when it is first asked for."""
 
-    entering: Rows
-    leaving: Rows
+    wiring: Wiring
+
+    @cached_property
+    def entering(self) -> Rows:
+        """A row for each free neuron."""
+        wiring = self.wiring
+        return rows(wiring.target, wiring.source, wiring.free, wiring.neurons)
+
+    @cached_property
+    def leaving(self) -> Rows:
+        """A row for each neuron; autograd alone asks for it."""
+        wiring = self.wiring
+        return rows(wiring.source, wiring.target, wiring.neurons, wiring.free)
 
 
 @dataclass(frozen=True)
@@ -59,31 +70,27 @@ class SparseWeights:
         ends: where the edges go.
     """
 
-    weight: Float[Tensor, " e"]
+    weight: Float[Tensor, "*nets e"]
     ends: Ends
 
     @property
     def shape(self) -> tuple[int, int]:
         """Of the matrix: neurons, free neurons."""
-        return self.ends.leaving.starts.numel() - 1, self.ends.leaving.width
+        return self.ends.wiring.neurons, self.ends.wiring.free
 
-    def __rmatmul__(self, reads: Float[Tensor, "b n"]) -> Float[Tensor, "b f"]:
+    def __rmatmul__(self, reads: Float[Tensor, "*nets b n"]) -> Float[Tensor, "*nets b f"]:
         """Give the drive of the free neurons."""
+        if self.weight.ndim > 1:
+            pairs = zip(reads, self.weight, strict=True)
+            return torch.stack([own @ SparseWeights(weight, self.ends) for own, weight in pairs])
         if torch.is_grad_enabled() and (reads.requires_grad or self.weight.requires_grad):
             return _Product.apply(reads, self.weight, self.ends)  # pyright: ignore[reportReturnType]
-        return (matrix(self.weight, self.ends.entering) @ reads.T).T
+        return product(matrix(self.weight, self.ends.entering), reads.T).T
 
 
 def mostly_zeros(topology: Topology) -> bool:
     """Tell whether a dense matrix of the weights would be large and mostly zeros, so that a sparse one is the better."""
     return topology.neurons * topology.free >= LARGE and topology.density <= DENSITY
-
-
-def ends(wiring: Wiring) -> Ends:
-    """Sort the edges of a mesh, once for all steps."""
-    entering = rows(wiring.target, wiring.source, wiring.free, wiring.neurons)
-    leaving = rows(wiring.source, wiring.target, wiring.neurons, wiring.free)
-    return Ends(entering, leaving)
 
 
 def rows(row: Int[Tensor, " e"], column: Int[Tensor, " e"], height: int, width: int) -> Rows:
@@ -114,6 +121,23 @@ def _warned() -> None:
         torch.sparse_csr_tensor(starts, columns, torch.empty(0), (1, 1), check_invariants=False)
 
 
+def product(
+    made: Tensor,
+    there: Float[Tensor, "columns b"],
+    *,
+    plus: Float[Tensor, "rows b"] | None = None,
+    out: Float[Tensor, "rows b"] | None = None,
+) -> Float[Tensor, "rows b"]:
+    """Multiply a sparse matrix by a dense one, and add another if that is given; a single column as a vector, which is quicker."""
+    into = there.new_empty(made.shape[0], there.shape[1]) if out is None else out
+    added, beta = (into, 0) if plus is None else (plus, 1)  # with 0 it is not read
+    if there.shape[1] == 1:
+        torch.addmv(added[:, 0], made, there[:, 0], beta=beta, out=into[:, 0])
+    else:
+        torch.addmm(added, made, there, beta=beta, out=into)
+    return into
+
+
 def meet(places: Tensor, left: Float[Tensor, "rows k"], right: Float[Tensor, "columns l"]) -> Float[Tensor, " places"]:
     """Give, for every place of a sparse matrix, the product of a row of either; overwrites the matrix.
 
@@ -122,9 +146,14 @@ def meet(places: Tensor, left: Float[Tensor, "rows k"], right: Float[Tensor, "co
     return torch.sparse.sampled_addmm(places, widened(left), widened(right).T, beta=0.0, out=places).values()
 
 
+def whole(count: int) -> int:
+    """Give the next number that is whole vectors."""
+    return -(-count // VECTOR) * VECTOR
+
+
 def widened(values: Float[Tensor, "rows k"]) -> Float[Tensor, "rows wider"]:
     """Give rows of a length that products of them are quick for, with zeros at their ends."""
-    rest = -values.shape[1] % VECTOR
+    rest = whole(values.shape[1]) - values.shape[1]
     return functional.pad(values, (0, rest)) if rest else values
 
 
@@ -133,13 +162,13 @@ class _Product(torch.autograd.Function):
     def forward(ctx: Any, reads: Tensor, weight: Tensor, ends: Ends) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
         ctx.save_for_backward(reads, weight)
         ctx.ends = ends
-        return (matrix(weight, ends.entering) @ reads.T).T
+        return product(matrix(weight, ends.entering), reads.T).T
 
     @staticmethod
     def backward(ctx: Any, blame: Tensor) -> tuple[Tensor | None, Tensor | None, None]:  # pyright: ignore[reportIncompatibleMethodOverride]
         reads, weight = ctx.saved_tensors
         there = blame.T.contiguous()
-        below = (matrix(weight, ctx.ends.leaving) @ there).T if ctx.needs_input_grad[0] else None
+        below = product(matrix(weight, ctx.ends.leaving), there).T if ctx.needs_input_grad[0] else None
         if not ctx.needs_input_grad[1]:
             return below, None, None
         entering = ctx.ends.entering

@@ -82,7 +82,8 @@ class ForwardOnly(AbstractLearner):
         examples at a time that both stay within the budget.
 
         Args:
-            budget: bytes that are carried at a time by all threads together, the state left out; None for as many as it takes.
+            budget: bytes that are carried at a time by all threads together, the state left out; None for as many as it takes, where the engine "sparse" works on
+                as many chunks of the graph at the same time as PyTorch has threads.
             threads: parts that are carried at the same time, each by one thread of its own, which the learner keeps for as long as it lives.
 
         Raises:
@@ -94,6 +95,7 @@ class ForwardOnly(AbstractLearner):
             )
         self.budget = budget
         self._workers = Workers(threads)
+        self._layout.in_order = AsPyTorch().map if budget is None else map
         self._planned.clear()
         return self
 

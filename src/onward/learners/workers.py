@@ -45,7 +45,10 @@ class Workers:
 
 
 class AsPyTorch:
-    """Threads for work of small operations, which several threads together would wait for each other over: as many as PyTorch has where the work is asked for."""
+    """As many workers of one thread each as PyTorch has threads where the work is asked for.
+
+    For small operations that is quicker than several threads for each operation.
+    """
 
     def __init__(self) -> None:
         """Begin with none."""

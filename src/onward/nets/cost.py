@@ -19,7 +19,7 @@ from onward.nets.projections import Shape
 
 
 class Products(TorchDispatchMode):
-    """Within a `with`, counts the multiply-adds of what is run, those of autograd too.
+    """Within a `with`, counts the multiply-adds of what its thread runs, those of autograd too.
 
     Attributes:
         count: so far.

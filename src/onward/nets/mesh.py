@@ -19,7 +19,7 @@ from torch.nn import functional
 from onward.kernels import activations, dynamics, reach
 from onward.kernels.activations import Activation
 from onward.kernels.dynamics import Wiring
-from onward.kernels.sparse_weights import Ends, SparseWeights, ends, mostly_zeros
+from onward.kernels.sparse_weights import Ends, SparseWeights, mostly_zeros
 from onward.nets import initialise
 from onward.topology import Topology
 
@@ -156,8 +156,8 @@ class MeshNet(nn.Module):
         """Give what the state is multiplied by at every tick: a dense matrix, or a sparse one where that would be large and mostly zeros."""
         if self.nets or not mostly_zeros(self.topology):
             return dynamics.matrix(self.weight, self.wiring)
-        if self._ends is None or self._ends.entering.edges.device != self.source.device:
-            self._ends = ends(self.wiring)
+        if self._ends is None or self._ends.wiring is not self.wiring:
+            self._ends = Ends(self.wiring)
         return SparseWeights(self.weight, self._ends)
 
     @property

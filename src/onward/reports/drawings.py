@@ -16,6 +16,7 @@ from onward.topology import Topology
 
 KINDS = {"input": SKY, "bias": "#BBBBBB", "hidden": ORANGE, "output": GREEN}
 LARGEST_GRAPH = 150  # neurons that can be told apart in a drawing
+READABLE = 7.0  # points across of a neuron that has room for its name
 
 
 def draw_graph(topology: Topology, weight: np.ndarray | Tensor | None = None, axes: Axes | None = None) -> Figure:
@@ -36,7 +37,7 @@ def draw_graph(topology: Topology, weight: np.ndarray | Tensor | None = None, ax
         )
     axes = axes_or_new(axes, (7.5, 4.6))
     places = _places(topology)
-    size = float(np.clip(26 - 0.2 * topology.neurons, 7, 20))
+    size = _size(topology, places, axes)
     values = None if weight is None else topology.one_an_edge(weight)
     strongest = 1.0 if values is None or not values.size else float(np.abs(values).max()) or 1.0
     for edge, (s, t) in enumerate(zip(topology.source.tolist(), topology.target.tolist(), strict=True)):
@@ -49,7 +50,7 @@ def draw_graph(topology: Topology, weight: np.ndarray | Tensor | None = None, ax
     for neuron, (x, y) in enumerate(places):
         kind = topology.kind(neuron)
         axes.plot(x, y, "o", ms=size, color=KINDS[kind], mec="#333333", mew=0.8, zorder=3)
-        if topology.neurons <= 40:
+        if topology.neurons <= 40 and size >= READABLE:
             label = "b" if kind == "bias" else str(neuron) if topology.labels is None else topology.labels[neuron]
             axes.annotate(label, (x, y), ha="center", va="center", fontsize=min(8.0, size * 0.5), zorder=4)
     for kind in dict.fromkeys(topology.kind(neuron) for neuron in range(topology.neurons)):
@@ -90,6 +91,19 @@ def draw_adjacency(topology: Topology, weight: np.ndarray | Tensor | None = None
     axes.set_xlabel("to")
     axes.set_ylabel("from")
     return figure_of(axes)
+
+
+def _size(topology: Topology, places: Sequence[tuple[float, float]], axes: Axes) -> float:
+    """Give the points across of a neuron: fewer where there are many, and so few that those of a column do not touch."""
+    columns: dict[float, list[float]] = {}
+    for x, y in places:
+        columns.setdefault(x, []).append(y)
+    gaps = [np.diff(np.sort(column)).min() for column in columns.values() if len(column) > 1]
+    span = np.ptp([y for _, y in places])
+    spec = axes.get_subplotspec()
+    points = 72 * figure_of(axes).get_figheight() / (1 if spec is None else spec.get_gridspec().nrows)
+    room = 0.6 * points * min(gaps) / span if gaps else points
+    return float(min(np.clip(26 - 0.2 * topology.neurons, READABLE, 20), room))
 
 
 def _places(topology: Topology) -> list[tuple[float, float]]:

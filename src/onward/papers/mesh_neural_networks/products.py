@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from onward.kernels.sparse_weights import VECTOR
+from onward.kernels.sparse_weights import whole
 from onward.papers.mesh_neural_networks.gradient_costs import live_edges
 from onward.papers.mesh_neural_networks.gradient_tasks import Task
 from onward.topology import Topology
@@ -40,9 +40,7 @@ def derived(given: Task) -> dict[str, int]:
         "bptt": recorded,
     }
     found = {way: batch * products for way, products in each.items()}
-    found["sparse"] += (
-        -(-ticks * batch // VECTOR) * VECTOR * topology.edges
-    )  # what was said meets its blame in whole vectors
+    found["sparse"] += whole(ticks * batch) * topology.edges  # what was said meets its blame in whole vectors
     return found
 
 

@@ -16,7 +16,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from onward.kernels import activations, losses
-from onward.kernels.sparse_weights import Rows, matrix, meet, rows
+from onward.kernels.sparse_weights import Rows, matrix, meet, product, rows
 from onward.nets.mesh import MeshNet
 
 
@@ -88,16 +88,16 @@ def gradient(net: MeshNet, blocks: Blocks, x: Float[Tensor, "b i"], y: Int[Tenso
     weight = net.weight.detach()
     inward, within, outward = blocks
     given = net.drive(x)[0][0].T.contiguous()
-    brought, recurrent = matrix(weight, inward.entering) @ given, matrix(weight, within.entering)
+    brought, recurrent = product(matrix(weight, inward.entering), given), matrix(weight, within.entering)
     said = [torch.relu(brought)]
     for _ in range(net.ticks - 2):
-        said.append(torch.addmm(brought, recurrent, said[-1]).relu_())
-    outputs = matrix(weight, outward.entering) @ said[-1]
+        said.append(product(recurrent, said[-1], plus=brought).relu_())
+    outputs = product(matrix(weight, outward.entering), said[-1])
     error = losses.cross_entropy(outputs.T, y)[1].T.contiguous()
     back, first = matrix(weight, within.leaving), matrix(weight, outward.leaving)
-    blame = [_through(first @ error, said[-1])]
+    blame = [_through(product(first, error), said[-1])]
     for activity in said[-2::-1]:
-        blame.append(_through(back @ blame[-1], activity))
+        blame.append(_through(product(back, blame[-1]), activity))
     blame.reverse()
     found = torch.zeros_like(weight)
     for one, offered, blamed, places in (
