@@ -12,7 +12,6 @@ from functools import partial
 
 import numpy as np
 import torch
-from matplotlib.ticker import NullFormatter
 
 from onward import graphs
 from onward.experiments.exponents import Exponent
@@ -218,7 +217,7 @@ def _figure(found: Sequence[tuple[Growth, Result]]) -> Figure:
         }
         figures.draw_curves(series, x=growth.words, y="seconds a gradient", axes=axis, log=True)
         axis.set_xscale("log")
-        axis.xaxis.set_minor_formatter(NullFormatter())
+        axis.xaxis.set_minor_formatter("")
     for axis in axes[len(found) :]:
         axis.set_visible(False)
     return figure_of(axes[0])
