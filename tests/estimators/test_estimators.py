@@ -1,5 +1,6 @@
 """What the conventions of scikit-learn do not cover: training, scaling, weights, pieces, and mistakes in one sentence."""
 
+import itertools
 import pickle
 import warnings
 from typing import Any
@@ -72,7 +73,7 @@ def test_the_penalty_of_solvers_by_gradient_is_the_same(solver: str) -> None:
     alike: Any = {"kind": "layered", "penalty": 0.5, "batch_size": len(x), "random_state": 0}
     exact = MeshRegressor(0, **alike).fit(x, y)
     near = MeshRegressor(0, **alike, solver=solver, max_iter=1000).fit(x, y)
-    torch.testing.assert_close(weights(near), weights(exact), rtol=1e-2, atol=1e-3)
+    torch.testing.assert_close(weights(near), weights(exact), rtol=1e-2, atol=4e-3)
 
 
 def test_targets_of_any_units_in_the_shape_they_came_in() -> None:
@@ -246,7 +247,9 @@ def test_starts_side_by_side_the_best_is_kept() -> None:
         return float(-log_p.mean() + 0.5 * model.penalty * weights(model).square().sum())
 
     found = [objective(MeshClassifier(2, max_iter=10, starts=k, random_state=3).fit(x, y)) for k in (1, 2, 4, 8)]
-    assert found == sorted(found, reverse=True)
+    assert all(
+        more <= fewer + 1e-12 for fewer, more in itertools.pairwise(found)
+    )  # sums of more nets are rounded otherwise
     assert found[-1] < found[0] - 1e-3
 
 
