@@ -64,8 +64,11 @@ class Layout:
         """Give the room of the thread that asks, for tensors of a dtype and device; those of threads that have ended go."""
         key = threading.get_ident(), like.dtype, like.device
         if key not in self._rooms:
-            alive = {thread.ident for thread in threading.enumerate()}
-            self._rooms = {of: room for of, room in self._rooms.items() if of[0] in alive} | {key: Room(*key[1:])}
+            known, alive = list(self._rooms), {thread.ident for thread in threading.enumerate()}
+            for of in known:  # others may ask meanwhile, so the dictionary stays the same
+                if of[0] not in alive:
+                    self._rooms.pop(of, None)
+            self._rooms[key] = Room(*key[1:])
         return self._rooms[key]
 
 
