@@ -1,6 +1,7 @@
 """Ways take turns, for as many steps as their time allows, on the threads that they are given."""
 
 from collections import Counter
+from collections.abc import Callable
 from itertools import pairwise
 
 import pytest
@@ -17,15 +18,20 @@ def test_a_turn_has_at_least_so_many_steps_where_they_fit(seconds: float, steps:
     assert Turns(3, steps=50, seconds=0.1, longest=4.0).count(seconds) == steps
 
 
-def test_ways_take_turns_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
-    clock = [0.0]
+def ways_on_a_clock(monkeypatch: pytest.MonkeyPatch) -> tuple[list[str], Callable[[str, float], None]]:
+    """A list of what was called, and what is called: it takes so many seconds of a clock that nothing else moves."""
+    clock, called = [0.0], []
     monkeypatch.setattr("time.perf_counter", lambda: clock[0])
-    called: list[str] = []
 
     def way(name: str, takes: float) -> None:
         called.append(name)
         clock[0] += takes
 
+    return called, way
+
+
+def test_ways_take_turns_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    called, way = ways_on_a_clock(monkeypatch)
     told: list[float] = []
     steps = {"quick": lambda: way("quick", 0.5), "slow": lambda: way("slow", 3.0)}
     counts, history = in_turns(steps, Turns(2, steps=4, seconds=0.1, longest=4.0), told.append)
@@ -48,14 +54,7 @@ def test_in_balanced_rounds_no_way_always_follows_the_same_other(ways: int) -> N
 
 
 def test_balanced_turns_are_booked_to_the_way_that_was_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    clock = [0.0]
-    monkeypatch.setattr("time.perf_counter", lambda: clock[0])
-    called: list[str] = []
-
-    def way(name: str, takes: float) -> None:
-        called.append(name)
-        clock[0] += takes
-
+    called, way = ways_on_a_clock(monkeypatch)
     told: list[float] = []
     steps = {
         name: lambda name=name, takes=takes: way(name, takes)
