@@ -179,6 +179,6 @@ def test_a_budget_of_the_learner_cuts_the_quadratic_and_changes_nothing(engine: 
 
 
 def test_a_budget_below_one_example_is_refused() -> None:
-    steps = DampedSteps(ForwardOnly(net()).within(4_000), LevenbergMarquardt())
-    with pytest.raises(ValueError, match="a budget of 4000 bytes holds the Jacobian of no example; that of one takes"):
+    steps = DampedSteps(ForwardOnly(net()).within(2_500), LevenbergMarquardt())
+    with pytest.raises(ValueError, match="a budget of 2500 bytes holds the Jacobian of no example; that of one takes"):
         steps.step(torch.zeros(3, 2, dtype=torch.float64), torch.zeros(3, dtype=torch.int64), None)

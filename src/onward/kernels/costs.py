@@ -111,11 +111,11 @@ def factored(task: Task, batch: int) -> Cost:
     n, f, o, s = topology.neurons, topology.free, topology.outputs, topology.speaking
     full, earlier = max(ticks - 2, 0), ticks - 1
     products = 2 * sum(range(full)) * s**3
-    scalings = sum(range(1, full + 1)) * s * s
+    scalings = sum(range(2, full + 1)) * s * s
     reached = min(earlier, 1) * (2 * s * o + 2 * full * s * s) + earlier * s + o
     heard = min(task.inputs, earlier) * topology.fixed + max(task.moving - 1, 0) * s
     meeting = 2 * s * heard + 2 * (topology.fixed + s) * o
-    held = max(3 * full - 1, 1) * s * s if full else 0  # before a tick, pushed over it, and joined with the newest
+    held = (3 * (full - 1) - 1) * s * s if full > 1 else 0  # before a tick, pushed over it, and joined with the newest
     flops = batch * (2 * meeting + products + scalings + reached)  # the run of the state multiplies what the meeting does
     return Cost(flops, task.itemsize * batch * (held + ticks * (n + f)))
 

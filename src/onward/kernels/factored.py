@@ -3,10 +3,11 @@
     P[b, e, :] = sum_k s_k[b, source e] M_k[b, target e, :],     M_k = D_k R D_(k+1) R ... D_T,   D_k = diag(slope_k)
 
 The influence of an edge splits into what its source said at tick k and how a push on its target at that tick spreads
-until now. What stands in `M_k` between `D_k` and the last `R D_T` is carried forward with one matrix product per tick; it begins as
-`R D_(k+1)`, a scaling. Nothing is differentiated backwards: where a loss reads the outputs, its derivative is put behind the last `R D_T`, which
-makes a vector of that and of every factor before it; edges enter after that. Neurons that feed nobody are moved where they are read and
-not before, and pass nothing on.
+until now. What stands in `M_k` between `D_k` and the last `R D_T` is carried forward with one matrix product per tick, and written down from
+`R D_(k+1) R D_(k+2)` on: a single `R D` is the same weights for all examples, and stays two factors. Where a loss reads the outputs, its
+derivative is put behind the last `R D_T`, which makes a vector of that and of every factor before it; edges enter after that. Up to three ticks
+no product of matrices is left to carry, and what remains is the arithmetic of backpropagation through the ticks. Neurons that feed nobody
+are moved where they are read and not before, and pass nothing on.
 
 Axes: b batch, e edges, f free neurons, i clamped inputs, k ticks, o outputs (the last free neurons), s j speaking neurons (the first free
 neurons), r what is read: inputs and speaking neurons; `*nets` nets side by side.
@@ -42,7 +43,8 @@ class Factors(NamedTuple):
     inputs: list[Tensor]  # k entries of (*nets b i)
     before: list[Tensor | None]  # k entries of (*nets b s), what speaking neurons said; the first is None from rest
     slopes: list[Tensor]  # k-1 entries of (*nets b s)
-    spread: Tensor | None  # R D_(k+1) R ... up to the tick before, (*nets k-2 b s j); None before the third tick
+    spread: Tensor | None  # R D_(k+1) R ... up to the tick before, (*nets k-3 b s j); None before the fourth tick
+    recurrent: Tensor  # R, which with the last of the slopes is what a push on the tick before has spread to, (*nets s j)
     reads: Tensor  # of the outputs, (*nets b r)
     heard: Tensor  # R of the outputs, (*nets s o)
     slope: Tensor  # of the outputs, (*nets b o)
@@ -87,25 +89,34 @@ def propagate(
             driven = said @ blocks.reading
             outputs = reads.function(driven)
             slope = reads.slope_at(driven, outputs)
-            yield Read(number, outputs, Factors([*inputs], [*before], [*slopes], spread, said, blocks.heard, slope))
+            yield Read(
+                number,
+                outputs,
+                Factors([*inputs], [*before], [*slopes], spread, blocks.recurrent, said, blocks.heard, slope),
+            )
         if not final:
             driven = drive(given, now)
             now = moves.function(driven)
             slope = moves.slope_at(driven, now)
-            spread = _pushed(spread, slope, blocks.recurrent) if slopes else None
+            if len(slopes) > 1:
+                spread = _pushed(spread, slopes[-1], slope, blocks.recurrent)
             slopes.append(slope)
 
 
 def _pushed(
-    spread: Float[Tensor, "*nets k b s s"] | None, slope: Float[Tensor, "*nets b s"], r: Float[Tensor, "*nets s s"]
+    spread: Float[Tensor, "*nets k b s s"] | None,
+    before: Float[Tensor, "*nets b s"],
+    slope: Float[Tensor, "*nets b s"],
+    r: Float[Tensor, "*nets s s"],
 ) -> Float[Tensor, "*nets k_and_one b s s"]:
-    """Carry what has spread over one tick, and begin with the tick before that."""
-    slope = slope.unsqueeze(-2)
-    newest = (r.unsqueeze(-3) * slope).unsqueeze(-4)
-    if spread is None:
-        return newest
-    further = (spread.flatten(-4, -2) @ r).view_as(spread)
-    return torch.cat([further.mul_(slope.unsqueeze(-4)), newest], dim=-4)
+    """Carry what has spread over one tick, and write down what `R` and the slope before this one were."""
+    newest = _over((r.unsqueeze(-3) * before.unsqueeze(-2)).unsqueeze(-4), r)
+    spread = newest if spread is None else torch.cat([_over(spread, r), newest], dim=-4)
+    return spread.mul_(slope.unsqueeze(-2).unsqueeze(-4))
+
+
+def _over(spread: Float[Tensor, "*nets k b s s"], r: Float[Tensor, "*nets s s"]) -> Float[Tensor, "*nets k b s s"]:
+    return (spread.flatten(-4, -2) @ r).view_as(spread)
 
 
 def gradient(factors: Factors, error: Float[Tensor, "*nets b o"], wiring: Wiring) -> Float[Tensor, "*nets e"]:
@@ -130,7 +141,7 @@ def _joined(
 
 def _earlier(factors: Factors, pushed: Float[Tensor, "*nets b o"]) -> Float[Tensor, "*nets r s"]:
     """Sum over the ticks before the last what was said times the blame of whom it was said to."""
-    blame = [slope * reached for slope, reached in zip(factors.slopes, _reached(factors, pushed), strict=True)]
+    blame = _blame(factors, pushed)
     by_inputs = _met(factors.inputs[:-1], blame)
     moving = [before for before in factors.before[:-1] if before is not None]
     if moving:
@@ -141,14 +152,18 @@ def _earlier(factors: Factors, pushed: Float[Tensor, "*nets b o"]) -> Float[Tens
     return torch.cat([by_inputs, by_speaking], dim=-2)
 
 
-def _reached(factors: Factors, pushed: Float[Tensor, "*nets b o"]) -> list[Tensor]:
-    """What the loss takes of the activity after each tick but the last, one (*nets b s) a tick."""
-    newest = pushed @ factors.heard.transpose(-1, -2)
-    if factors.spread is None:
-        return [newest]
-    # A row times a matrix is far faster than a matrix times a column, where there are many of them.
-    rows = newest.unsqueeze(-2).unsqueeze(-4) @ factors.spread.transpose(-1, -2)
-    return [*rows.squeeze(-2).unbind(-3), newest]
+def _blame(factors: Factors, pushed: Float[Tensor, "*nets b o"]) -> list[Tensor]:
+    """What the loss takes of the drive at each tick but the last, one (*nets b s) a tick."""
+    reached = pushed @ factors.heard.transpose(-1, -2)
+    *earlier, last = factors.slopes
+    blame = [last * reached]
+    if earlier:
+        blame.insert(0, earlier.pop() * (blame[0] @ factors.recurrent.transpose(-1, -2)))
+    if factors.spread is not None:
+        # A row times a matrix is far faster than a matrix times a column, where there are many of them.
+        rows = reached.unsqueeze(-2).unsqueeze(-4) @ factors.spread.transpose(-1, -2)
+        blame[:0] = [slope * row for slope, row in zip(earlier, rows.squeeze(-2).unbind(-3), strict=True)]
+    return blame
 
 
 def _met(said: list[Tensor], blame: list[Tensor]) -> Float[Tensor, "*nets said s"]:
@@ -163,13 +178,23 @@ def jacobian(factors: Factors, wiring: Wiring) -> Float[Tensor, "*nets b o e"]:
     to_outputs = functional.pad(torch.diag_embed(factors.slope), (0, 0, wiring.free - wiring.outputs, 0)).unsqueeze(-4)
     reads = factors.reads.unsqueeze(-3)
     if factors.slopes:
-        reached = (factors.heard.unsqueeze(-3) * factors.slope.unsqueeze(-2)).unsqueeze(-4)
-        if factors.spread is not None:
-            reached = torch.cat([factors.spread @ reached, reached], dim=-4)
-        earlier = torch.stack(factors.slopes, dim=-3).unsqueeze(-1) * reached
+        earlier = torch.stack(_toward_outputs(factors), dim=-4)
         to_outputs = torch.cat([functional.pad(earlier, (0, 0, 0, wiring.free - wiring.speaking)), to_outputs], dim=-4)
         rest = torch.zeros_like(factors.slopes[0])
         before = torch.stack([rest if one is None else one for one in factors.before[:-1]], dim=-3)
         said = torch.cat([torch.stack(factors.inputs[:-1], dim=-3), before], dim=-1)
         reads = torch.cat([said, reads], dim=-3)
     return torch.einsum("...kbe,...kbeo->...boe", reads[..., wiring.source], to_outputs[..., wiring.target, :])
+
+
+def _toward_outputs(factors: Factors) -> list[Tensor]:
+    """Derivative of the outputs with respect to the drive at each tick but the last, one (*nets b s o) a tick."""
+    reached = factors.heard.unsqueeze(-3) * factors.slope.unsqueeze(-2)
+    *earlier, last = (slope.unsqueeze(-1) for slope in factors.slopes)
+    toward = [last * reached]
+    if earlier:
+        toward.insert(0, earlier.pop() * torch.einsum("...sj,...bjo->...bso", factors.recurrent, toward[0]))
+    if factors.spread is not None:
+        rows = factors.spread @ reached.unsqueeze(-4)
+        toward[:0] = [slope * row for slope, row in zip(earlier, rows.unbind(-4), strict=True)]
+    return toward
