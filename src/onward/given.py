@@ -1,4 +1,4 @@
-"""What a person gives to make a net: sizes and the functions that make its parts, read or refused in one sentence."""
+"""What a person gives to make something: sizes, counts and the functions that make its parts, read or refused in one sentence."""
 
 from __future__ import annotations
 
@@ -27,6 +27,15 @@ def whole(what: str, size: Any, least: int = 1, otherwise: str = "") -> int:
     if not isinstance(size, Integral) or isinstance(size, bool) or size < least:
         raise ValueError(f"{what} must be a whole number of at least {least}{otherwise}, got {size!r}")
     return int(size)
+
+
+def bytes_or_none(what: str, size: Any) -> int | None:
+    """Give a number of bytes, or None for as many as it takes; anything else is refused: `ValueError`."""
+    return (
+        None
+        if size is None
+        else whole(what, size, otherwise=" (bytes: 2 GB are 2_000_000_000), or None for as many as it takes")
+    )
 
 
 def several(what: str, sizes: Any, each: str, example: str) -> tuple[int, ...]:

@@ -78,9 +78,9 @@ def test_random_refuses_bad_densities(density: float | dict, words: str, generat
 
 
 def test_sizes_below_one_are_refused() -> None:
-    with pytest.raises(ValueError, match="features must be at least 1, got 0"):
+    with pytest.raises(ValueError, match="features must be a whole number of at least 1, got 0"):
         graphs.mesh(0, 3, 2)
-    with pytest.raises(ValueError, match=r"hidden\[1\] must be at least 1, got 0"):
+    with pytest.raises(ValueError, match=r"hidden\[1\] must be a whole number of at least 1, got 0"):
         graphs.layered(2, [3, 0], 2)
 
 

@@ -6,7 +6,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from onward import graphs
-from onward.kernels import reach
+from onward.kernels import losses, reach
 from onward.kernels.plan import plan, si
 from onward.learners.forward_only import ForwardOnly
 from onward.meters.over_time import course
@@ -22,24 +22,29 @@ NETS = {
 @pytest.mark.parametrize("engine", ["influence", "factored"])
 @pytest.mark.parametrize("ticks", [1, 2, 3, 4, 6])
 @pytest.mark.parametrize("static", [False, True])
+@pytest.mark.parametrize("every_tick", [False, True])
 @pytest.mark.parametrize("name", NETS)
-def test_counted_flops_agree_with_torchs_counter_on_products(engine: str, ticks: int, static: bool, name: str) -> None:
+def test_counted_flops_agree_with_torchs_counter_on_products(
+    engine: str, ticks: int, static: bool, every_tick: bool, name: str
+) -> None:
     """Torch counts matrix products only; what the plan adds is elementwise work: no more than what is touched, or exactly that."""
     topology = NETS[name]
     if not topology.clamped and not static:
         pytest.skip("free inputs are given once")
     net = MeshNet(topology, ticks)
     x, y = torch.randn(8, *([] if static else [ticks]), topology.features), torch.zeros(8, dtype=torch.int64)
+    loss = losses.every_tick(losses.cross_entropy) if every_tick else losses.cross_entropy
     with FlopCounterMode(display=False) as counter:
-        next(ForwardOnly(net, engine=engine).credit(x, y))
+        next(ForwardOnly(net, loss, engine=engine).credit(x, y))
     products = counter.get_total_flops()
-    live = int(reach.live(topology, ticks).sum())
-    counted = plan(topology, ticks, 8, live=live, static=static).costs[engine].flops
+    live = int(reach.live(topology, ticks, every_tick=every_tick).sum())
+    counted = plan(topology, ticks, 8, live=live, static=static, every_tick=every_tick).costs[engine].flops
     f, o, s = topology.free, topology.outputs, topology.speaking
     if engine == "influence":
         assert products <= counted <= products + 3 * 8 * live * ((ticks - 1) * f + o)
     else:
-        assert counted == products + 8 * (sum(range(2, ticks - 1)) * s * s + (ticks - 1) * s + o)
+        read = range(ticks) if every_tick else [ticks - 1]  # each of which scales what it reached
+        assert counted == products + 8 * (sum(range(2, ticks - 1)) * s * s + sum(earlier * s + o for earlier in read))
 
 
 def test_few_ticks_are_for_the_factored_engine_and_many_for_influence() -> None:
@@ -66,10 +71,11 @@ def test_published_formulation_has_the_size_that_its_authors_paid_for() -> None:
 def test_a_plan_says_why_by_how_much_and_what_stands_beside() -> None:
     found = plan(graphs.mesh(5, 40, 3), 3, 16)
     assert found.engine == "factored"
-    much = found.costs["influence"].flops / found.costs["factored"].flops
+    laid_out = 200 * found.entries
+    much = (laid_out + found.costs["influence"].flops) / (laid_out + found.costs["factored"].flops)
     assert found.why.startswith("the least work; sparse takes ")
     assert f"; influence takes {round(much)} times as much; " in found.why
-    assert found.why.endswith("a FLOP of sparse counts 8 times, and 10 MFLOP for its start")
+    assert found.why.endswith("a FLOP of sparse counts 16 times, its start 10 MFLOP, and an entry of a dense matrix 200")
     head, why, carried, beside = str(found).splitlines()
     assert head == f"Plan of a gradient of 16 examples in 3 ticks: factored, {si(found.costs['factored'].flops)}FLOP"
     assert why == f"why: {found.why}"
@@ -89,6 +95,36 @@ def test_a_plan_says_how_it_is_cut_and_what_cannot_be() -> None:
     assert f"B, {cut.cut('influence')}\n" in str(cut)
     some = plan(graphs.mesh(5, 40, 3), 3, 16, live=100, budget=500_000)
     assert some.cut("influence") == f"{some.parts['influence'].examples} of 16 examples at a time"
+
+
+def test_a_budget_that_leaves_an_engine_of_far_more_work_is_told_what_would_do() -> None:
+    topology = graphs.lattice(5, (12, 12), 3, generator=torch.Generator().manual_seed(0))
+    least = plan(topology, 5, 4).costs["sparse"].bytes
+    cut = plan(topology, 5, 4, budget=200_000)
+    assert cut.engine == "influence"
+    wanted = plan(topology, 5, 4, budget=200_000).costs["sparse"].bytes
+    assert wanted < least
+    times = round(cut.work("influence") / cut.work("sparse"))
+    assert cut.advice is not None
+    assert cut.advice.startswith(
+        f"a budget of 200 kB leaves influence alone, at {si(times).strip()} times the work of sparse, which {wanted:,} bytes would hold"
+    )
+    assert str(cut).endswith(f"\nbut: {cut.advice}")
+    enough = plan(topology, 5, 4, budget=wanted)
+    assert (enough.engine, enough.advice) == ("sparse", None)
+    assert plan(topology, 5, 4, budget=200_000, engine="influence").advice is None
+    learner = ForwardOnly(MeshNet(topology, 5)).within(200_000)
+    with pytest.warns(UserWarning, match="leaves influence alone"):
+        next(learner.credit(torch.zeros(4, 5), torch.zeros(4, dtype=torch.int64)))
+
+
+def test_what_is_no_plan_is_refused_in_a_sentence() -> None:
+    mesh = graphs.mesh(2, 5, 2)
+    with pytest.raises(ValueError, match="unknown engine 'fast', expected one of influence, factored, sparse"):
+        plan(mesh, 3, 8, engine="fast")
+    for name in ("ticks", "batch", "threads"):
+        with pytest.raises(ValueError, match=f"{name} must be a whole number of at least 1, got 0"):
+            plan(mesh, **({"ticks": 3, "batch": 8} | {name: 0}))
 
 
 def test_an_engine_that_was_asked_for_is_not_said_to_be_the_least_work() -> None:

@@ -275,16 +275,20 @@ def test_a_copy_of_a_learner_lays_out_anew() -> None:
         assert torch.equal(first.gradients["net.weight"], again.gradients["net.weight"])
 
 
+@pytest.mark.parametrize("every", [False, True])
 @pytest.mark.parametrize("ticks", [1, 2, 3, 6])
-def test_counted_flops_are_the_products_that_are_run_and_what_is_scaled(ticks: int) -> None:
+def test_counted_flops_are_the_products_that_are_run_and_what_is_scaled(ticks: int, every: bool) -> None:
     net = MeshNet(_lattice(), ticks) if ticks > 1 else MeshNet(graphs.layered(6, [], 3), 1)
     topology = net.topology
     x, y = torch.randn(4, topology.features), torch.zeros(4, dtype=torch.int64)
     found = pattern.count(net.wiring, ticks)
-    scaled = topology.outputs + (topology.free if ticks > 1 else 0)
-    scaled += sum((ticks - 1 - hop) * entries for hop, (_, entries) in enumerate(found.hops) if hop)
-    run = counted(lambda: next(ForwardOnly(net, engine="sparse").credit(x, y)))
-    assert plan(topology, ticks, 4).costs["sparse"].flops == 2 * run + 4 * scaled
+    scaled = 0
+    for read in range(1, ticks + 1) if every else [ticks]:
+        scaled += topology.outputs + (topology.free if read > 1 else 0)
+        scaled += sum((read - 1 - hop) * entries for hop, (_, entries) in enumerate(found.hops[: read - 1]) if hop)
+    loss = every_tick(cross_entropy) if every else cross_entropy
+    run = counted(lambda: next(ForwardOnly(net, loss, engine="sparse").credit(x, y)))
+    assert plan(topology, ticks, 4, every_tick=every).costs["sparse"].flops == 2 * run + 4 * scaled
 
 
 def test_nets_side_by_side_need_no_dense_matrix(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,8 +7,9 @@ import pytest
 import torch
 from torch import nn
 
+from onward import given
 from onward.learners.mono_forward import MonoForward
-from onward.nets import draw, given, projections
+from onward.nets import draw, projections
 from onward.nets.builders import cnn, mixer, mlp, vgg8b
 from onward.nets.layered import LayeredNet
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import copy
 
+from onward import given
 from onward.kernels import losses
 from onward.kernels.losses import Loss
 from onward.learners.mono_forward import MonoForward
-from onward.nets import given, projections
+from onward.nets import projections
 from onward.nets.layered import LayeredNet, check_layered
 from onward.nets.projections import Projection
 

@@ -9,7 +9,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from onward import graphs
+from onward import given, graphs
 from onward.cli.words import KINDS
 from onward.kernels import activations, reach
 from onward.kernels.plan import Cost, Plan, plan, si
@@ -73,14 +73,13 @@ def explain(
     """Print what a topology is, what can influence its outputs, the cost of each engine cut to fit a budget of bytes, and whether memory holds it.
 
     Raises:
-        ValueError: too few ticks; raised after what can be said has been printed. A budget that holds nothing.
+        ValueError: less than one tick, example, thread or byte, or a budget that holds nothing. Ticks too few to reach an output, after what can be said has
+            been printed.
     """
-    if ticks < 1:
-        raise ValueError(f"a mesh needs at least 1 tick, got {ticks}")
-    if batch < 1:
-        raise ValueError(f"a batch needs at least 1 example, got {batch}")
+    given.whole("ticks", ticks)
     silent = activations.find(activation).silent_at_zero
     live = int(reach.live(topology, ticks, silent_at_zero=silent).sum())
+    counted = plan(topology, ticks, batch, live=live, budget=budget, threads=threads)
     console.print(f"{topology}", highlight=False)
     facts = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
     facts.add_row("neurons", f"{topology.neurons}")
@@ -90,7 +89,6 @@ def explain(
     blocks = ", ".join(f"{block} {len(edges)}" for block, edges in topology.blocks.items())
     facts.add_row("edges by block", blocks or "none")
     console.print(facts)
-    counted = plan(topology, ticks, batch, live=live, budget=budget, threads=threads)
     table = Table(
         "gradient of one batch", "FLOPs", "bytes at a time", "", box=None, header_style="bold", padding=(0, 3, 0, 0)
     )
@@ -99,6 +97,8 @@ def explain(
     console.print()
     console.print(table)
     console.print(f"Chosen is {counted.engine}: {counted.why}.", highlight=False)
+    if counted.advice is not None:
+        console.print(f"But {counted.advice}.", style="red", highlight=False)
     counted_from = "" if counted.exact else " The sparse engine is counted on some neurons that stand for all."
     console.print(
         f"Batch {batch}, float32, loss read at the last of {ticks} ticks, {activation}.{counted_from}", highlight=False

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int64, Integer, UInt8
 
-from onward.nets import given
+from onward import given
 from onward.training.data import Dataset, Split
 
 BLOCK = 1024  # pictures that are looked at together, so that copies stay small

@@ -15,8 +15,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from onward import given
 from onward.datasets.errors import DataUnavailable
-from onward.nets import given
 
 TAU, DELTA = 17.0, 0.1  # delay of the Mackey-Glass equation, and step of its integration
 EEG_SHAPE = (800, 4)

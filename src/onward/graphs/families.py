@@ -12,6 +12,7 @@ from itertools import pairwise
 import numpy as np
 import torch
 
+from onward import given
 from onward.naming import suggest
 from onward.topology import Topology
 
@@ -112,7 +113,10 @@ def lattice(
         ValueError: sides below 3, no inputs or outputs, or a part outside [0, 1].
     """
     _at_least_one(features=features, outputs=outputs)
-    rows, columns = sides
+    found = given.several("sides", sides, "side", "(100, 100)")
+    if len(found) != 2:
+        raise ValueError(f"a lattice has two sides, rows and columns of hidden neurons, got {found}")
+    rows, columns = found
     if min(sides) < 3:
         raise ValueError(f"neighbours on a torus are eight only where both sides are at least 3, got {rows} x {columns}")
     if not 0 <= rewired <= 1:
@@ -177,5 +181,4 @@ def _all_pairs(sources: Sequence[int], targets: Sequence[int]) -> np.ndarray:
 
 def _at_least_one(**counts: int) -> None:
     for name, count in counts.items():
-        if count < 1:
-            raise ValueError(f"{name} must be at least 1, got {count}")
+        given.whole(name, count)

@@ -7,7 +7,7 @@ Letters: T ticks, B examples, N neurons, E edges, F free neurons, S speaking neu
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
 
 from onward.kernels import pattern
@@ -16,7 +16,7 @@ from onward.topology import Topology
 
 ENDS = 40  # bytes an edge: its ends as the topology has them, and its ends and place as the net does
 MATRICES = 3  # dense matrices that are there at a time: weights, and what is laid out of the gradient
-SORTED, READ = 150, 100  # bytes a product of a chunk and an edge that laying out the sparse engine takes, measured
+SORTED, READ = 75, 100  # bytes a product of a chunk and an edge that laying out the sparse engine takes, measured
 
 
 @dataclass(frozen=True)
@@ -63,6 +63,7 @@ class Task:
         live: edges that the influence engine carries.
         static: whether inputs are the same at all ticks, so that dense engines multiply them once.
         at_once: chunks that the sparse engine works on at the same time.
+        every_tick: whether the loss reads the outputs at every tick.
     """
 
     topology: Topology
@@ -71,6 +72,12 @@ class Task:
     live: int
     static: bool
     at_once: int = 1
+    every_tick: bool = False
+
+    @property
+    def readings(self) -> list[Task]:
+        """The task until each tick at which the outputs are read."""
+        return [replace(self, ticks=ticks) for ticks in range(1 if self.every_tick else self.ticks, self.ticks + 1)]
 
     @property
     def inputs(self) -> int:
@@ -99,7 +106,7 @@ def influence(task: Task, batch: int, edges: int) -> Cost:
     full, final = max(ticks - 2, 0), min(ticks - 1, 1)
     moves = 2 * batch * edges * f * (full * f + final * o)
     touches = 3 * batch * edges * ((ticks - 1) * f + o)
-    contraction = 2 * batch * edges * o
+    contraction = len(task.readings) * 2 * batch * edges * o
     return Cost(
         _dense_run(task, batch) + moves + touches + contraction, 2 * task.itemsize * batch * edges * (f if ticks > 1 else o)
     )
@@ -108,27 +115,32 @@ def influence(task: Task, batch: int, edges: int) -> Cost:
 def factored(task: Task, batch: int) -> Cost:
     """Count the factored engine on some examples."""
     topology, ticks = task.topology, task.ticks
-    n, f, o, s = topology.neurons, topology.free, topology.outputs, topology.speaking
-    full, earlier = max(ticks - 2, 0), ticks - 1
-    products = 2 * sum(range(full)) * s**3
-    scalings = sum(range(2, full + 1)) * s * s
-    reached = min(earlier, 1) * (2 * s * o + 2 * full * s * s) + earlier * s + o
-    heard = min(task.inputs, earlier) * topology.fixed + max(task.moving - 1, 0) * s
-    meeting = 2 * s * heard + 2 * (topology.fixed + s) * o
+    n, f, s = topology.neurons, topology.free, topology.speaking
+    full = max(ticks - 2, 0)
+    pushed = 2 * sum(range(full)) * s**3 + sum(range(2, full + 1)) * s * s
     held = (3 * (full - 1) - 1) * s * s if full > 1 else 0  # before a tick, pushed over it, and joined with the newest
-    flops = batch * (2 * meeting + products + scalings + reached)  # the run of the state multiplies what the meeting does
-    return Cost(flops, task.itemsize * batch * (held + ticks * (n + f)))
+    flops = _moving(task) + pushed + sum(_met(read) for read in task.readings)
+    return Cost(batch * flops, task.itemsize * batch * (held + ticks * (n + f)))
+
+
+def _moving(task: Task) -> int:
+    """Count what moves speaking neurons until the outputs are read, and as much is what was said to them times their blame."""
+    heard = min(task.inputs, task.ticks - 1) * task.topology.fixed + max(task.moving - 1, 0) * task.topology.speaking
+    return 2 * task.topology.speaking * heard
+
+
+def _met(task: Task) -> int:
+    """Count one reading: the outputs, and the derivative of the loss behind all factors."""
+    topology, earlier, full = task.topology, task.ticks - 1, max(task.ticks - 2, 0)
+    o, s = topology.outputs, topology.speaking
+    reached = min(earlier, 1) * (2 * s * o + 2 * full * s * s) + earlier * s + o
+    return 2 * 2 * (topology.fixed + s) * o + _moving(task) + reached
 
 
 def sparse(task: Task, found: pattern.Count, batch: int) -> Cost:
     """Count the sparse engine on some examples, what it lays out among its bytes."""
-    n, e, f, o, ticks = (*(getattr(task.topology, name) for name in ("neurons", "edges", "free", "outputs")), task.ticks)
-    forward = 2 * e * (ticks * batch + whole(ticks * batch))  # the state, and the meeting of what was said and blamed
-    asked = o + (2 * found.outward + f if ticks > 1 else 0)
-    times = range(ticks - 2, 0, -1)  # that a factor is pushed over a hop, the last time to meet what is asked
-    hops = list(zip(times, found.hops[1:], strict=True))
-    pushed = sum(2 * many * products + (many - 1) * entries for many, (products, entries) in hops)
-    met = 3 * sum(entries for _, (_, entries) in hops)
+    n, e, f, ticks = task.topology.neurons, task.topology.edges, task.topology.free, task.ticks
+    flops = 2 * e * ticks * batch + sum(_pushed_and_met(read, found, batch) for read in task.readings)
     states = ticks * batch * (n + f)
     products, entries = (sum(one) for one in zip((0, 0), *found.hops, strict=True))
     largest = max((some for _, some in found.hops), default=0)
@@ -136,7 +148,18 @@ def sparse(task: Task, found: pattern.Count, batch: int) -> Cost:
     chunk = task.itemsize * (batch * (entries + largest + 2 * ticks * f) + products + largest) + 4 * largest
     chunks = max(1, ceil(products / pattern.PRODUCTS))
     held = chunk * min(chunks, task.at_once) / chunks
-    return Cost(int(forward + batch * (asked + pushed + met)), int(task.itemsize * states + held + laid_out))
+    return Cost(int(flops), int(task.itemsize * states + held + laid_out))
+
+
+def _pushed_and_met(task: Task, found: pattern.Count, batch: int) -> float:
+    """Count one reading: all pushes, anew, and the meeting of what was said and blamed."""
+    topology, ticks = task.topology, task.ticks
+    asked = topology.outputs + (2 * found.outward + topology.free if ticks > 1 else 0)
+    times = range(ticks - 2, 0, -1)  # that a factor is pushed over a hop, the last time to meet what is asked
+    hops = list(zip(times, found.hops[1:], strict=False))
+    pushed = sum(2 * many * products + (many - 1) * entries for many, (products, entries) in hops)
+    met = 3 * sum(entries for _, (_, entries) in hops)
+    return 2 * topology.edges * whole(ticks * batch) + batch * (asked + pushed + met)
 
 
 def others(task: Task, batch: int) -> dict[str, Cost]:

@@ -11,17 +11,20 @@ from math import ceil
 
 import torch
 
+from onward import given
 from onward.kernels import costs, pattern
 from onward.kernels.costs import Cost as Cost
 from onward.kernels.costs import Standing as Standing
 from onward.kernels.costs import Task
 from onward.kernels.dynamics import wiring_of
 from onward.kernels.parts import Parts
+from onward.naming import suggest
 from onward.topology import Topology
 
-# The sparse engine against dense products: a FLOP of it takes so many times as long, and its many small operations as long as so many.
-SLOWER, STARTING = 8, 10**7
-UNITS = ("", "k", "M", "G", "T", "P", "E", "Z", "Y")
+# In FLOPs of dense products, by their time: a FLOP of the sparse engine, its start, and each entry of the matrices that dense engines lay out.
+SLOWER, STARTING, ENTRY = 16, 10**7, 200
+FAR = 10  # times as much work, from which on a budget that leaves no better engine is worth a word
+UNITS = ("", "k", "M", "G", "T", "P", "E", "Z", "Y", "R", "Q")
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,7 @@ class Plan:
         budget: bytes that may be carried at a time; None for as many as it takes.
         asked: whether the engine was asked for, not chosen.
         exact: whether the sparse engine was counted on all neurons, or on some that stand for all.
+        entries: of a matrix of all pairs of neurons, which dense engines lay out.
     """
 
     engine: str
@@ -54,6 +58,7 @@ class Plan:
     budget: int | None = None
     asked: bool = False
     exact: bool = True
+    entries: int = 0
 
     @property
     def needed(self) -> int:
@@ -61,8 +66,23 @@ class Plan:
         return self.costs[self.engine].bytes + self.standing[self.engine].total
 
     def work(self, engine: str) -> int:
-        """Give what engines are compared by: their FLOPs; those of the sparse one count `SLOWER` times, and it starts with `STARTING`."""
-        return _work(engine, self.costs[engine])
+        """Give what engines are compared by, in FLOPs of dense products: those of *sparse* count `SLOWER` times and it starts with `STARTING`, dense ones take `ENTRY` an entry of
+        their matrix.
+        """
+        return _work(engine, self.costs[engine], self.entries)
+
+    @property
+    def advice(self) -> str | None:
+        """What to do about a budget that leaves out an engine of far less work, in a sentence; None where there is none."""
+        best = min(self.costs, key=self.work)
+        times = self.work(self.engine) / max(1, self.work(best))
+        if best in self.parts or self.budget is None or self.asked or times < FAR:
+            return None
+        least = self.costs[best].bytes
+        return (
+            f"a budget of {si(self.budget)}B leaves {self.engine} alone, at {_times(times)} times the work of {best}, which {least:,} bytes would hold "
+            f"(beside them stand {si(self.standing[best].total)}B, and {si(self.standing[self.engine].total)}B beside {self.engine})"
+        )
 
     @property
     def why(self) -> str:
@@ -76,7 +96,9 @@ class Plan:
         if unfit and self.budget is not None:
             said.append(f"{' and '.join(unfit)} cannot be cut to fit {si(self.budget)}B")
         if "sparse" in self.parts and len(self.parts) > 1:
-            said.append(f"a FLOP of sparse counts {SLOWER} times, and {si(STARTING)}FLOP for its start")
+            said.append(
+                f"a FLOP of sparse counts {SLOWER} times, its start {si(STARTING)}FLOP, and an entry of a dense matrix {ENTRY}"
+            )
         return "; ".join(said)
 
     def cut(self, engine: str) -> str:
@@ -100,6 +122,7 @@ class Plan:
             f"why: {self.why}\n"
             f"carried at a time: {si(cost.bytes)}B, {self.cut(self.engine) or 'not cut'}\n"
             f"beside it: {si(there.total)}B (graph {si(there.graph)}B, weights {si(there.weights)}B, working memory {si(there.working)}B)"
+            + (f"\nbut: {self.advice}" if self.advice else "")
         )
 
 
@@ -114,8 +137,9 @@ def plan(
     threads: int = 1,
     engine: str | None = None,
     static: bool = False,
+    every_tick: bool = False,
 ) -> Plan:
-    """Count the cost of one gradient at the last tick, and choose the engine.
+    """Count the cost of one gradient, and choose the engine.
 
     Args:
         topology: the graph.
@@ -128,22 +152,26 @@ def plan(
             time as PyTorch has threads.
         engine: the one to take, if it is not to be chosen.
         static: whether inputs are the same at all ticks; dense engines multiply them once then.
+        every_tick: whether the loss reads the outputs at every tick, not the last alone.
 
     Raises:
-        ValueError: less than one tick, example, byte or thread; a budget that holds no part of any engine, or of the given one.
+        TypeError: something else than a topology.
+        ValueError: counts that are no whole numbers of at least 1; an unknown engine; a budget that holds no part of any engine, or of the given one.
     """
-    if ticks < 1 or batch < 1:
-        raise ValueError(f"a plan needs at least 1 tick and 1 example, got {ticks} and {batch}")
-    if threads < 1 or (budget is not None and budget < 1):
-        raise ValueError(f"a plan needs at least 1 thread and 1 byte, got {threads} and {budget}")
+    if not isinstance(topology, Topology):
+        raise TypeError(f"a plan is made for a Topology, as the functions of onward.graphs give one, got {topology!r}")
+    ticks, batch, threads = given.whole("ticks", ticks), given.whole("batch", batch), given.whole("threads", threads)
+    budget = given.bytes_or_none("a budget", budget)
     at_once = torch.get_num_threads() if budget is None and threads == 1 else 1
-    task = Task(topology, ticks, itemsize, topology.edges if live is None else live, static, at_once)
+    task = Task(topology, ticks, itemsize, topology.edges if live is None else live, static, at_once, every_tick)
     found = pattern.count(wiring_of(topology), ticks)
     ways: dict[str, Callable[[int, int], Cost]] = {
         "influence": lambda examples, edges: costs.influence(task, examples, edges),
         "factored": lambda examples, edges: costs.factored(task, examples),
         "sparse": lambda examples, edges: costs.sparse(task, found, examples),
     }
+    if engine is not None and engine not in ways:
+        raise ValueError(f"unknown engine {engine!r}, expected one of {', '.join(ways)}{suggest(engine, ways)}")
     counted, parts = {}, {}
     for name, cost in ways.items():
         edges, cuttable = (max(1, task.live), True) if name == "influence" else (topology.edges, False)
@@ -162,13 +190,14 @@ def plan(
     for name in ways:
         at_a_time = parts[name].examples * threads if name in parts else 1
         standing[name] = costs.standing(task, name, batch, min(batch, at_a_time), found)
-    chosen = min(allowed, key=lambda name: _work(name, counted[name]))
+    entries = topology.neurons * topology.free
+    chosen = min(allowed, key=lambda name: _work(name, counted[name], entries))
     others, asked = costs.others(task, batch), engine is not None
-    return Plan(chosen, counted, others, parts, standing, ticks, batch, task.live, budget, asked, found.exact)
+    return Plan(chosen, counted, others, parts, standing, ticks, batch, task.live, budget, asked, found.exact, entries)
 
 
-def _work(engine: str, cost: Cost) -> int:
-    return STARTING + SLOWER * cost.flops if engine == "sparse" else cost.flops
+def _work(engine: str, cost: Cost, entries: int) -> int:
+    return STARTING + SLOWER * cost.flops if engine == "sparse" else ENTRY * entries + cost.flops
 
 
 def si(count: int) -> str:

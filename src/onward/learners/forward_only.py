@@ -7,6 +7,7 @@ earlier ticks by the influence engine, and nothing is differentiated backwards b
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Iterator
 from functools import partial
 from typing import Any, NamedTuple
@@ -15,6 +16,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from onward import given
 from onward.kernels import curvature, dynamics, forward_only, losses, reach, sparse
 from onward.kernels import parts as by_parts
 from onward.kernels.curvature import Quadratic
@@ -87,12 +89,9 @@ class ForwardOnly(AbstractLearner):
             threads: parts that are carried at the same time, each by one thread of its own, which the learner keeps for as long as it lives.
 
         Raises:
-            ValueError: a budget or threads below 1; a budget below the least part, once a batch is seen.
+            ValueError: a budget or threads that are no whole number of at least 1; a budget below the least part, once a batch is seen.
         """
-        if threads < 1 or (budget is not None and budget < 1):
-            raise ValueError(
-                f"a gradient is cut into parts of at least 1 byte by at least 1 thread, got {budget} and {threads}"
-            )
+        budget, threads = given.bytes_or_none("a budget", budget), given.whole("threads", threads)
         self.budget = budget
         self._workers = Workers(threads)
         self._layout.in_order = AsPyTorch().map if budget is None else map
@@ -133,13 +132,13 @@ class ForwardOnly(AbstractLearner):
         net = self.net
         clamped, state = net.drive(x, initial)
         engine, parts, edges = self._plan(clamped, from_zero=initial is None)
-        given = net.weight, net.wiring, clamped, state, net.activation, self.loss, y, engine
+        asked = net.weight, net.wiring, clamped, state, net.activation, self.loss, y, engine
         edges = None if edges is None else edges.to(net.weight.device)  # where the net may have gone since
         if parts is None:
             run = forward_only.loss_and_gradient if engine.name == "sparse" else self._loss_and_gradient
-            loss, gradient = run(*given, importance, edges)
+            loss, gradient = run(*asked, importance, edges)
         else:
-            loss, gradient = by_parts.loss_and_gradient(*given, parts, importance, edges, self._workers.map)
+            loss, gradient = by_parts.loss_and_gradient(*asked, parts, importance, edges, self._workers.map)
         yield Credit(loss, {"net.weight": gradient})
 
     @torch.no_grad()
@@ -216,7 +215,10 @@ class ForwardOnly(AbstractLearner):
             threads=self.threads,
             engine=None if self.engine is None else self.engine.name,
             static=static,
+            every_tick=every,
         )
+        if found.advice is not None:
+            warnings.warn(found.advice, stacklevel=4)
         engine, parts = self.engine or forward_only.find(found.engine), found.parts[found.engine]
         edges = None
         if engine.name == "influence" and not live.all():

@@ -12,7 +12,8 @@ from numbers import Real
 import torch
 from torch import nn
 
-from onward.nets import draw, given, projections
+from onward import given
+from onward.nets import draw, projections
 from onward.nets.draw import Draw
 from onward.nets.dropout import Dropout
 from onward.nets.layered import LayeredNet, generator_of, head_of, seed_from

@@ -10,8 +10,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from onward import given
 from onward.graphs.changes import Change, add_edges, add_neurons
-from onward.nets import given, initialise
+from onward.nets import initialise
 from onward.nets.mesh import MeshNet
 from onward.topology import Topology
 

@@ -7,7 +7,8 @@ import copy
 import torch
 from torch import nn
 
-from onward.nets import draw, given
+from onward import given
+from onward.nets import draw
 
 
 def grown(projection: nn.Module, outputs: int, *, generator: torch.Generator | None = None) -> nn.Module:

@@ -15,7 +15,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from onward.nets import given
+from onward import given
 from onward.nets.modes import evaluating, run
 from onward.nets.projections import Projection, Shape, checked
 

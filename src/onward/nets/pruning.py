@@ -11,10 +11,10 @@ from collections.abc import Mapping
 import numpy as np
 import torch
 
+from onward import given
 from onward.graphs.changes import Change, keep_edges, remove_neurons
 from onward.kernels import groups, reach
 from onward.naming import suggest
-from onward.nets import given
 from onward.nets.mesh import MeshNet
 from onward.topology import Topology
 

@@ -15,8 +15,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from onward import given
 from onward.learners.base import AbstractLearner
-from onward.nets import draw, given, projections
+from onward.nets import draw, projections
 from onward.nets.draw import Draw
 from onward.nets.layered import LayeredNet, generator_of, head_of
 from onward.nets.projections import Projection, Shape

@@ -16,7 +16,7 @@ import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor
 
-from onward.nets import given
+from onward import given
 
 
 @dataclass(frozen=True, repr=False)

@@ -12,12 +12,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from onward import given
 from onward.graphs.changes import Change, add_edges, every_edge, places
 from onward.kernels import forward_only
 from onward.kernels.dynamics import wiring_of
 from onward.kernels.plan import plan
 from onward.learners.forward_only import ForwardOnly
-from onward.nets import given
 from onward.topology import Topology
 
 MOST = 10_000_000  # pairs of neurons that are tried where no candidates are named; they take a few gigabytes
