@@ -46,4 +46,4 @@ def test_what_cannot_be_had_is_refused() -> None:
 
 
 def test_it_is_written_to_three_digits() -> None:
-    assert str(median_interval([1234.5, 1000.0, 2000.0])) == "1.23e+03 (1e+03 to 2e+03)"
+    assert str(median_interval([1234.5, 1000.0, 2000.0])) == "1,230 (1,000 to 2,000)"

@@ -206,6 +206,23 @@ def test_an_interval_that_reaches_the_tolerance_is_as_derived() -> None:
     assert any("as derived: computational graph (autograd) in batch." in one for one in said((growth, noisy)))
 
 
+def test_an_interval_that_holds_other_powers_tells_nothing() -> None:
+    growth = KIND["batch"]
+    wide, few = as_derived(growth), as_derived(growth)
+    wide.history["bptt_seconds"] = [seconds * 9.0 ** (-1) ** n for n, seconds in enumerate(wide.history["bptt_seconds"])]
+    for what in ("places", "products", "derived", "seconds"):
+        few.history[f"bptt_{what}"] = few.history[f"bptt_{what}"][-7:]
+    for found in (wide, few):
+        exponent = fitted(found.history, "bptt", "seconds")
+        assert exponent is not None
+        assert exponent.half > 0.5 or exponent.n < 5
+        told = [one for one in said((growth, found)) if "in a way that cannot be told: " in one]
+        assert len(told) == 1
+        assert told[0].startswith(
+            "*Time*, on 1 thread, grows in a way that cannot be told: computational graph (autograd) in batch ("
+        )
+
+
 def test_the_page_shows_what_is_there() -> None:
     results: dict[str, list[Result]] = {growth.experiment.name: [] for growth in GROWTHS}
     assert [type(one) for one in complexity.render(results)] == [Text, Text]

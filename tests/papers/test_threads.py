@@ -17,7 +17,13 @@ def results(*speedups: float, difference: float = 2e-16) -> list[Result]:
         {"one_seconds": 0.01, "parts_speedup": one, "inside_speedup": 1.0, "difference": difference, "edges": 100}
         for one in speedups
     ]
-    return [Result("x", 100 + k, [100 + k], "", {}, each, {}, 1.0, {}, "") for k, each in enumerate(metrics)]
+    turns = [
+        {"parts": [1.0, 1.0, 2.0], "inside": [one, one, 9 * one]} for one in speedups
+    ]  # inside is never quicker than one thread
+    return [
+        Result("x", 100 + k, [100 + k], "", {}, each, of_turns, 1.0, {}, "")
+        for k, (each, of_turns) in enumerate(zip(metrics, turns, strict=True))
+    ]
 
 
 def test_all_ways_are_timed_for_every_turn_and_agree() -> None:
@@ -45,18 +51,28 @@ def test_every_way_runs_on_its_threads(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_verdicts_follow_the_intervals() -> None:
     found = {(10, 1): results(0.5, 0.52, 0.51), (50, 8): results(0.9, 1.2, 1.0), (150, 32): results(1.7, 1.75, 1.8)}
-    said, equal = threads.verdicts(found)
+    said, beside, equal = threads.verdicts(found)
     assert "faster: 150 hidden neurons at batch 32" in said
     assert "slower: 10 hidden neurons at batch 1;" in said
     assert "not told apart: 50 hidden neurons at batch 8" in said
+    assert beside == said.replace("against one thread", "against two threads inside products")
     assert equal == "*Equal in float64 within 1e-12 of the largest entry*: reached in every run; the most is 2.0e-16."
     assert "one seed says nothing" in threads.verdicts({(10, 1): results(2.0)})[0]
 
 
 def test_gradients_that_differ_are_named() -> None:
     found = {(10, 1): results(1.0, 1.0), (50, 8): results(1.0, 1.0, difference=2e-12)}
-    assert "**not reached** on 50 hidden neurons at batch 8; the most is 2.0e-12" in threads.verdicts(found)[1]
-    assert "**not reached**" in threads.verdicts({(10, 1): results(1.0, difference=float("nan"))})[1]
+    assert "**not reached** on 50 hidden neurons at batch 8; the most is 2.0e-12" in threads.verdicts(found)[2]
+    assert "**not reached**" in threads.verdicts({(10, 1): results(1.0, difference=float("nan"))})[2]
+
+
+def test_parts_are_compared_with_threads_inside_turn_by_turn() -> None:
+    one = threads.EXPERIMENTS[10, 1]
+    _, table, *_ = threads.render(
+        {other.name: [] for other in threads.EXPERIMENTS.values()} | {one.name: results(0.5, 0.5)}
+    )
+    assert isinstance(table, Table)
+    assert table.rows == [["10", "100", "1", "10", "0.50 ± 0.00", "1.00 ± 0.00", "0.50 ± 0.00", "2"]]
 
 
 def test_the_page_is_there_before_anything_was_run() -> None:

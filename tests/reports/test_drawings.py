@@ -48,6 +48,19 @@ def test_neurons_of_a_crowded_column_do_not_touch() -> None:
     assert 0.6 * apart < dots[0].get_markersize() < apart
 
 
+@pytest.mark.parametrize("hidden", [5, 10, 40, 100])
+def test_no_two_neurons_touch_where_hidden_ones_stand_in_a_round(hidden: int) -> None:
+    topology = graphs.mesh(4, hidden, 3)
+    drawn = drawings.draw_graph(topology)
+    drawn.draw_without_rendering()
+    (axes,) = drawn.axes
+    dots = [line for line in axes.lines if len(np.asarray(line.get_xdata()))]
+    at = axes.transData.transform(np.concatenate([np.asarray(line.get_xydata()) for line in dots]))
+    apart = np.linalg.norm(at[:, None] - at, axis=2)[np.triu_indices(topology.neurons, 1)]
+    assert dots[0].get_markersize() < 72 / drawn.dpi * apart.min()
+    assert np.ptp(at[:, 0]) > 0.7 * drawn.bbox.width, "bends do not make all else narrow"
+
+
 def test_weights_colour_and_thicken_edges() -> None:
     topology = graphs.layered(2, [], 1, bias=False)
     arrows = drawings.draw_graph(topology, np.array([1.0, -2.0])).axes[0].patches

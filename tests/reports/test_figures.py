@@ -40,6 +40,15 @@ def test_curves_and_means_are_drawn_with_their_intervals() -> None:
     np.testing.assert_allclose(np.asarray(axes.lines[0].get_ydata(), dtype=float), [0.9, 0.95])
 
 
+def test_powers_are_drawn_dotted_in_the_colour_of_their_curve() -> None:
+    axes = figures.draw_curves({"a": ([1, 2, 4], [[1, 5, 12]]), "b": ([1, 2], [[1, 1]])}, x="n", y="s", log=True).axes[0]
+    figures.draw_powers(axes, {"b": figures.Power([2, 4, 8], 3.0, 2)})
+    *curves, power = axes.lines
+    np.testing.assert_allclose(np.asarray(power.get_ydata(), dtype=float), [3 / 16, 3 / 4, 3])
+    assert power.get_linestyle() == ":"
+    assert power.get_color() == curves[1].get_color() != curves[0].get_color()
+
+
 def test_geometric_means_are_drawn_with_bands_above_0() -> None:
     arms = {"a": {1: [0.1, 10.0, 1.0], 2: [2.0, 2.0, 2.0]}, "b": {1: [3.0]}}
     axes = figures.draw_geometric_means(arms, x="block", y="norm").axes[0]

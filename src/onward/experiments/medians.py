@@ -11,6 +11,8 @@ from math import comb
 from statistics import median
 from typing import NamedTuple
 
+from onward.experiments.digits import to_three
+
 CONFIDENCE = 0.95
 
 
@@ -24,7 +26,7 @@ class Median(NamedTuple):
 
     def __str__(self) -> str:
         """Write it to three digits, with its interval."""
-        return f"{self.value:.3g} ({self.low:.3g} to {self.high:.3g})"
+        return f"{to_three(self.value)} ({to_three(self.low)} to {to_three(self.high)})"
 
 
 def median_interval(numbers: Sequence[float]) -> Median:

@@ -58,6 +58,10 @@ def draw_graph(topology: Topology, weight: np.ndarray | Tensor | None = None, ax
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.02), ncols=4, frameon=False, fontsize=9)
     axes.set_axis_off()
     axes.margins(0.09)
+    left, right = min(x for x, _ in places), max(x for x, _ in places)
+    axes.set_xlim(
+        left - 0.1 * (right - left), right + 0.1 * (right - left)
+    )  # bends count as if neurons stood as far apart across as upright
     return figure_of(axes)
 
 
@@ -94,16 +98,14 @@ def draw_adjacency(topology: Topology, weight: np.ndarray | Tensor | None = None
 
 
 def _size(topology: Topology, places: Sequence[tuple[float, float]], axes: Axes) -> float:
-    """Give the points across of a neuron: fewer where there are many, and so few that those of a column do not touch."""
-    columns: dict[float, list[float]] = {}
-    for x, y in places:
-        columns.setdefault(x, []).append(y)
-    gaps = [np.diff(np.sort(column)).min() for column in columns.values() if len(column) > 1]
-    span = np.ptp([y for _, y in places])
-    spec = axes.get_subplotspec()
-    points = 72 * figure_of(axes).get_figheight() / (1 if spec is None else spec.get_gridspec().nrows)
-    room = 0.6 * points * min(gaps) / span if gaps else points
-    return float(min(np.clip(26 - 0.2 * topology.neurons, READABLE, 20), room))
+    """Give the points across of a neuron: fewer where there are many, and so few that no two touch."""
+    figure, spec = figure_of(axes), axes.get_subplotspec()
+    rows, columns = (1, 1) if spec is None else (spec.get_gridspec().nrows, spec.get_gridspec().ncols)
+    inches = 0.7 * figure.get_figwidth() / columns, 0.6 * figure.get_figheight() / rows  # beside margins and the legend
+    at = np.array(places)
+    points = 72 * np.array(inches) * (at - at.min(0)) / np.maximum(np.ptp(at, axis=0), 1e-9)
+    apart = np.linalg.norm(points[:, None] - points, axis=2)[np.triu_indices(len(points), 1)]
+    return float(min(np.clip(26 - 0.2 * topology.neurons, READABLE, 20), apart.min()))
 
 
 def _places(topology: Topology) -> list[tuple[float, float]]:
@@ -150,10 +152,7 @@ def _arrow(
     (x, y), end = places[s], places[t]
     style = {"color": colour, "lw": width, "alpha": alpha, "zorder": 1, "mutation_scale": 7, "shrinkB": size / 2}
     if s == t:
-        loop = FancyArrowPatch((x - 0.035, y), (x + 0.035, y), connectionstyle="arc3,rad=-2.6", arrowstyle="-|>", **style)
-        axes.add_patch(loop)
-        return
-    bend = "arc3,rad=0.12" if abs(end[0] - x) > 0.9 else "arc3,rad=0.22"
-    axes.add_patch(
-        FancyArrowPatch((x, y), end, connectionstyle=bend, arrowstyle="-|>", shrinkA=size / 2, **style)
-    )  # fmt: skip
+        ends, bend, start = ((x - 0.035, y), (x + 0.035, y)), "arc3,rad=-2.6", 0.0
+    else:
+        ends, bend, start = ((x, y), end), "arc3,rad=0.12" if abs(end[0] - x) > 0.9 else "arc3,rad=0.22", size / 2
+    axes.add_patch(FancyArrowPatch(*ends, connectionstyle=bend, arrowstyle="-|>", shrinkA=start, **style))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -84,6 +85,22 @@ def draw_curves(
     elif len(series) > 1:
         axes.legend(frameon=False, fontsize=9)
     return figure_of(axes)
+
+
+class Power(NamedTuple):
+    """A power law: the places that it is drawn over, its value at the last of them, and its exponent."""
+
+    places: Sequence[float | int]
+    last: float
+    exponent: float
+
+
+def draw_powers(axes: Axes, powers: Mapping[str, Power]) -> None:
+    """Draw power laws dotted, each in the colour of the curve of its name, which is there already."""
+    colours = {line.get_label(): line.get_color() for line in axes.get_lines()}
+    for name, (places, last, exponent) in powers.items():
+        values = [last * (place / places[-1]) ** exponent for place in places]
+        axes.plot(places, values, ":", color=colours[name], lw=1.6)
 
 
 def draw_means(arms: Mapping[str, Mapping[int, Mean]], *, x: str, y: str, axes: Axes | None = None) -> Figure:

@@ -14,15 +14,15 @@ import numpy as np
 import torch
 
 from onward import graphs
-from onward.experiments.exponents import Exponent
+from onward.experiments.exponents import Exponent, upper_half
 from onward.experiments.result import Result
 from onward.experiments.spec import Experiment
-from onward.papers.mesh_neural_networks.complexity_verdicts import WITHIN, Curve, fitted, verdict
+from onward.papers.mesh_neural_networks.complexity_verdicts import CLEAR, ENOUGH, WITHIN, Curve, fitted, verdict
 from onward.papers.mesh_neural_networks.curves import Problem, Repeats, measure_curve
 from onward.papers.mesh_neural_networks.gradient_tasks import Task, task
 from onward.reports import figures
 from onward.reports.artefact import Artefact, Element, Picture, Results, Table, Text
-from onward.reports.canvas import Figure, figure_of, grid_of_axes
+from onward.reports.canvas import Figure, grid_of_axes, one_legend
 from onward.topology import Topology
 
 INPUTS, OUTPUTS = 3, 4  # inputs with the bias
@@ -157,7 +157,10 @@ def render(results: Results) -> list[Element]:
         *(Text(sentence) for sentence in verdict([curve for one in found for curve in curves(*one)], base="bptt")),
         Text("## Exponents"),
         _table(found),
-        Picture("Time of a gradient, one thread, against what grows.", _figure(found)),
+        Picture(
+            "Time of a gradient, one thread, against what grows; dotted the derived power of its operations, over the places that are fitted.",
+            _figure(found),
+        ),
     ]
 
 
@@ -176,7 +179,7 @@ def _protocol() -> str:
         "`T B N⁴` operations as published, `T B E F²` by *influence*, `T² B F³` by *factored* (at up to three ticks exactly as many as backpropagation), by *sparse* one for each walk along edges (walks that meet go on as one; `T² B F³` where every neuron "
         "feeds every other), and `T B N F` by backpropagation, whether its sweep back is written by hand or found in the computational graph that autograd records; it holds `B N³`, `B E F`, `T B F²`, what it walks, and `T B N` numbers. *Counted* are the products of matrices as the steps run them, and they are compared "
         "one by one with the derivation that has all its lower terms. Exponents are fitted by least squares in logarithms over the upper half of the range "
-        f"that a gradient of at most {MOST_FLOPS / 1e9:g} billion operations allows (those of *sparse*, which take longer, count more), each with the 95 % interval of its slope; what agrees within {WITHIN:g} is said to grow as derived, as lower terms, and in time calls that cost the same at any size, bend all but a leading one. "
+        f"that a gradient of at most {MOST_FLOPS / 1e9:g} billion operations allows (those of *sparse*, which take longer, count more), each with the 95 % interval of its slope; what agrees within {WITHIN:g} is said to grow as derived, as lower terms, and in time calls that cost the same at any size, bend all but a leading one; an interval of ± {CLEAR:g} or more, or fewer than {ENOUGH} places, tells nothing. "
         f"{INPUTS} inputs with the bias, {OUTPUTS} outputs, {TICKS} ticks and batch {BATCH} where they do not grow themselves; {EDGES} edges or {HIDDEN} hidden neurons where those are held, none of the edges dead, {SMALL} hidden neurons against ticks and batch; "
         "float32, one thread. Every gradient is compared with that of backpropagation in float64 before it is timed."
     )
@@ -216,11 +219,24 @@ def _figure(found: Sequence[tuple[Growth, Result]]) -> Figure:
             if result.history[f"{way}_places"]
         }
         figures.draw_curves(series, x=growth.words, y="seconds a gradient", axes=axis, log=True)
+        figures.draw_powers(axis, _derived(growth, result))
         axis.set_xscale("log")
+        shown = [growth.places[k] for k in (0, len(growth.places) // 2, -1)]
+        axis.set_xticks(shown, [f"{place:,}" for place in shown])
         axis.xaxis.set_minor_formatter("")
     for axis in axes[len(found) :]:
         axis.set_visible(False)
-    return figure_of(axes[0])
+    return one_legend(axes[: len(found)])
+
+
+def _derived(growth: Growth, result: Result) -> dict[str, figures.Power]:
+    """Give the derived power of every way through its last time, over the places that its exponent is fitted to."""
+    powers = {}
+    for (way, words), derived in zip(WAYS.items(), growth.operations, strict=True):
+        places, seconds = (result.history[f"{way}_{what}"] for what in ("places", "seconds"))
+        if derived is not None and fitted(result.history, way, "seconds") is not None:
+            powers[words] = figures.Power([places[k] for k in upper_half(places)], seconds[-1], derived)
+    return powers
 
 
 ARTEFACT = Artefact(

@@ -6,10 +6,20 @@ from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import NamedTuple
 
+from onward.experiments.digits import to_three
 from onward.experiments.exponents import FEWEST, Exponent, exponent, upper_half
 
 WITHIN = 0.15  # of an exponent, as lower terms bend all but a leading one
-AS, LESS, MORE = "as derived", "less steeply than derived", "**more steeply than derived**"
+CLEAR, ENOUGH = (
+    0.5,
+    5,
+)  # half-width from which on an interval tells nothing, as it holds other powers, and places that it takes
+AS, LESS, MORE, UNTOLD = (
+    "as derived",
+    "less steeply than derived",
+    "**more steeply than derived**",
+    "in a way that cannot be told",
+)
 History = Mapping[str, Sequence[float | int]]
 
 
@@ -86,7 +96,7 @@ def _exponents(curves: Sequence[Curve]) -> str:
 
 
 def _times(curves: Sequence[Curve]) -> list[str]:
-    kinds: dict[str, list[str]] = {AS: [], LESS: [], MORE: []}
+    kinds: dict[str, list[str]] = {AS: [], LESS: [], MORE: [], UNTOLD: []}
     for curve in curves:
         found = fitted(curve.history, curve.way, "seconds")
         if found is not None and curve.derived is not None:
@@ -96,7 +106,9 @@ def _times(curves: Sequence[Curve]) -> list[str]:
 
 
 def _kind(found: Exponent, derived: int) -> str:
-    """Tell whether the whole interval is on one side of what is as derived."""
+    """Tell whether the whole interval is on one side of what is as derived, or so wide that nothing follows."""
+    if found.half >= CLEAR or found.n < ENOUGH:
+        return UNTOLD
     if found.value + found.half < derived - WITHIN:
         return LESS
     return MORE if found.value - found.half > derived + WITHIN else AS
@@ -112,7 +124,7 @@ def _beside(curves: Sequence[Curve], base: str) -> str:
         if common:
             place = max(common)
             times = ", ".join(
-                f"{curve.words} {seconds[curve.way][place] / seconds[base][place]:.3g}"
+                f"{curve.words} {to_three(seconds[curve.way][place] / seconds[base][place])}"
                 for curve in every
                 if curve.way != base
             )

@@ -25,7 +25,7 @@ def costs(given: Task) -> dict[str, Cost]:
     return {
         **counted.costs,
         "compiled": counted.costs[_dense(counted)],
-        **dict.fromkeys(("by_hand", "bptt", "backprop", "bptt_compiled"), swept),
+        **dict.fromkeys(("by_hand", "by_hand_compiled", "bptt", "backprop", "bptt_compiled"), swept),
         # `vmap` lays the tangents of weights out anew for each example.
         "jacfwd": Cost(tangents, 4 * (of_weights + batch * e * n * f + of_states)),
         "jacfwd_of_loss": Cost(tangents, 4 * (of_weights + of_states)),

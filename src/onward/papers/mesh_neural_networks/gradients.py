@@ -47,11 +47,12 @@ def compiled_kernels(given: Task) -> Step:
     return lambda: ready(weight, *net.drive(given.x), given.y)
 
 
-def backprop_without_a_graph(given: Task) -> Step:
-    """Backpropagation by hand, which calls no autograd."""
+def backprop_without_a_graph(given: Task, *, compiled: bool = False) -> Step:
+    """Backpropagation by hand, which calls no autograd, eager or by `torch.compile`."""
     net, weight = given.net, given.net.weight.detach()
-    wiring = net.wiring
-    return lambda: backprop_by_hand.gradient(weight, wiring, with_bias(given), given.y, ticks=net.ticks)
+    run = partial(backprop_by_hand.gradient, wiring=net.wiring, ticks=net.ticks)
+    ready = torch.compile(run, dynamic=False) if compiled else run
+    return lambda: ready(weight, inputs=with_bias(given), labels=given.y)
 
 
 def in_numpy(given: Task, *, dtype: torch.dtype) -> Step:
@@ -87,6 +88,7 @@ MAKERS: Mapping[str, Callable[[Task], Step]] = {
     "chosen": forward_only_propagation,
     "compiled": compiled_kernels,
     "by_hand": backprop_without_a_graph,
+    "by_hand_compiled": partial(backprop_without_a_graph, compiled=True),
     "bptt": automatic.backprop_through_time,
     "backprop": automatic.backprop_of_the_library,
     "bptt_compiled": partial(automatic.backprop_through_time, compiled=True),

@@ -106,6 +106,7 @@ def render(results: Results) -> list[Element]:
             f"that are not reported, in which all rules were seen; they are the same for all of them."
         ),
         _scores(found),
+        _learned(found),
         _rates(found),
         _bytes(found),
     ]
@@ -139,6 +140,22 @@ def _scores(found: Found) -> Table:
         "On the stretch that judges, by weights that rest there: mean ± 95 % over seeds. Of accuracy more is better, of errors less.",
         header,
         rows,
+    )
+
+
+LEARNED = 0.95  # accuracy from which on a seed has learned to recall, as those that have not are at chance or at half of it
+
+
+def _learned(found: Found) -> Table:
+    rows = []
+    for name in RECALL:
+        scores = {arm: values(found[name, arm], "test_accuracy") for arm in ARMS}
+        counts = [
+            f"{sum(score >= LEARNED for score in each)} of {len(each)}" if each else NOT_RUN for each in scores.values()
+        ]
+        rows.append([TASKS[name].title, *counts])
+    return Table(
+        f"How many seeds have learned to recall, at an accuracy of {LEARNED:g} or more.", ["task", *ARMS.values()], rows
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from onward.experiments.digits import to_three
 from onward.experiments.medians import median_interval
 from onward.experiments.result import Result
 from onward.papers.mesh_neural_networks.gradients import OURS
@@ -30,6 +31,7 @@ from onward.papers.mesh_neural_networks.speed_verdicts import (
     chosen,
     eager,
     memory_verdict,
+    recording,
     verdicts,
     where_slower,
 )
@@ -48,6 +50,7 @@ def render(results: Results) -> list[Element]:
         sentences.append(memory_verdict(curves["ticks"][0], f"Memory against ticks, {on(CURVE_THREADS)}"))
     if sentences:
         elements += [Text("## Verdicts"), *(Text(sentence) for sentence in sentences)]
+    elements += _recordings(found)
     if found:
         elements += [Text("## One gradient"), *(_table(case, one) for case, one in found)]
     for x, (result, title) in curves.items():
@@ -57,6 +60,23 @@ def render(results: Results) -> list[Element]:
             Picture(f"Time of a gradient and bytes held, against {x}, {on(CURVE_THREADS)}.", _figure(result, x)),
         ]
     return elements
+
+
+def _recordings(found: Sequence[tuple[Case, Result]]) -> list[Element]:
+    """Lay the engine of choice beside backpropagation with a recorded graph and without, net by net."""
+    rows = [
+        [
+            case.title,
+            chosen(one),
+            *(f"{against(one, way, base)}" for way, base in ((chosen(one), eager(one)), (chosen(one), "by_hand"))),
+            f"{against(one, eager(one), 'by_hand')}",
+            recording(one),
+        ]
+        for case, one in found
+        if {chosen(one), eager(one), "by_hand"} <= set(one.history)
+    ]
+    header = ["net", "engine chosen", "times as long as eager BPTT", "as BPTT by hand", "eager BPTT as BPTT by hand", "so"]
+    return [Table("What is the engine's own and what the recording of a graph.", header, rows)] if rows else []
 
 
 def _where_slower(result: Result, x: str) -> str:
@@ -77,8 +97,8 @@ def _protocol(found: Sequence[Result]) -> str:
         f"{SLOW.rounds}, of 10 ticks {FEW.rounds}) of at least {FAST.steps} steps in one process (fewer where those take more than {LONGEST:g} seconds), round by round in an order that "
         "changes, so that none always follows the same other; a time is the median over the turns, a ratio that of turns of one round, each "
         "with the interval that holds the median with 95 % (of fewer than six turns the lowest and the highest). Every gradient is compared with that of backpropagation in float64 before it is timed. "
-        "*BPTT, by hand* is backpropagation as one writes it down for this net, without autograd; *eager* is automatic differentiation through the ticks, of a run written by hand for this net and, as `Backprop`, as the library has it "
-        "for any; *compiled* that by `torch.compile`. *`jacfwd`* and *`jacrev`* of `torch.func` are taken of all outputs with respect to the edges, over examples by `vmap`, `jacfwd` also of the loss of the whole batch. *Naive NumPy* is the paper's formulation "
+        "*BPTT, by hand* is backpropagation as one writes it down for this net, without autograd, eager and by `torch.compile`; *eager* is automatic differentiation through the ticks, of a run written by hand for this net and, as `Backprop`, as the library has it "
+        "for any; *compiled* the former by `torch.compile`. *`jacfwd`* and *`jacrev`* of `torch.func` are taken of all outputs with respect to the edges, over examples by `vmap`, `jacfwd` also of the loss of the whole batch. *Naive NumPy* is the paper's formulation "
         "as its authors program it, one N x N x N tensor an example. Operations are those of `onward.plan`, of backpropagation and of Jacobians the products that were run; bytes are all tensors that "
         "are alive at the worst moment of a step, beyond weights, graph and batch. A way that a table lacks was not run for it, as it would take most of the time and decide nothing."
     )
@@ -92,17 +112,17 @@ def _table(case: Case, result: Result) -> Table:
         mark = " (chosen)" if way == ours else ""
         if way in history:
             times = median_interval([1e6 * one for one in history[way]])
-            held = f"{metrics[f'{way}_bytes'] / 1e6:.3g}" if f"{way}_bytes" in metrics else ""
-            counts = [f"{metrics[f'{way}_flops'] / 1e6:,.3g}", held, f"{metrics[f'{way}_steps'] * times.n:,}"]
+            held = to_three(metrics[f"{way}_bytes"] / 1e6) if f"{way}_bytes" in metrics else ""
+            counts = [to_three(metrics[f"{way}_flops"] / 1e6), held, f"{metrics[f'{way}_steps'] * times.n:,}"]
             ratios = [
                 "" if way == base else f"{against(result, way, base)}" if base in history else "" for base in (rival, ours)
             ]
             rows.append([words + mark, _microseconds(history[way]), *ratios, *counts])
         elif f"{way}_needs_bytes" in metrics:
-            needs = f"{metrics[f'{way}_needs_flops'] / 1e6:,.3g}", f"{metrics[f'{way}_needs_bytes'] / 1e6:,.3g}"
+            needs = to_three(metrics[f"{way}_needs_flops"] / 1e6), to_three(metrics[f"{way}_needs_bytes"] / 1e6)
             rows.append([words + mark, "left out", "", "", *needs, "0"])
     size = f"{case.title}: {metrics['neurons']} neurons, {metrics['edges']} edges, {case.ticks} ticks, batch {case.batch}."
-    header = ["way", "µs", "times BPTT, eager", "times the chosen", "MFLOP, counted", "MB held", "steps timed"]
+    header = ["way", "µs", f"times {WAYS[rival]}", "times the chosen", "MFLOP, counted", "MB held", "steps timed"]
     note = " What is left out would take more than is allowed here; its numbers are counted, not met." if any(
         row[1] == "left out" for row in rows
     ) else ""  # fmt: skip

@@ -19,9 +19,9 @@ from onward.papers.mesh_neural_networks.gradients import MAKERS, OURS, checked, 
 from onward.topology import Topology
 
 Graph = Callable[[int], Topology]  # of a seed
-COMPILED = ("compiled", "bptt_compiled")
+COMPILED = {"compiled": "chosen", "bptt_compiled": "bptt", "by_hand_compiled": "by_hand"}  # and what they are uncompiled
 # What these multiply is counted as they run.
-BACKWARDS = ("by_hand", "bptt", "backprop", "bptt_compiled", "jacfwd", "jacfwd_of_loss", "jacrev")
+BACKWARDS = ("by_hand", "by_hand_compiled", "bptt", "backprop", "bptt_compiled", "jacfwd", "jacfwd_of_loss", "jacrev")
 
 
 def measure_gradients(
@@ -78,8 +78,9 @@ def _measured(
             continue
         step = steps[name] = MAKERS["chosen" if name == chosen else name](given)
         metrics[f"{name}_apart"] = checked(name, step(), right)
-        eager = MAKERS["bptt"](given) if name == "bptt_compiled" else step
-        metrics[f"{name}_flops"] = 2 * counted(eager) if name in BACKWARDS else needs[name].flops
+        metrics[f"{name}_flops"] = (
+            2 * counted(MAKERS[COMPILED.get(name, name)](given)) if name in BACKWARDS else needs[name].flops
+        )
         if name not in COMPILED:
             metrics[f"{name}_bytes"] = worst_bytes_of_numpy(step) if "numpy" in name else worst_bytes(given, step)
     counts, history = in_balanced_turns(steps, turns, progress)

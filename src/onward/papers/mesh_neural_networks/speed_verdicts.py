@@ -7,13 +7,14 @@ from itertools import pairwise
 from statistics import median
 from typing import NamedTuple
 
+from onward.experiments.digits import to_three
 from onward.experiments.medians import Median, ratio
 from onward.experiments.result import Result
 from onward.papers.mesh_neural_networks.gradients import OURS
 
 OVER_NUMPY, OVER_JACFWD, OF_BPTT, OF_BPTT_ANYWHERE = 2000, 300, 1.5, 2
 EAGER = ("bptt", "backprop")
-BACKPROPAGATION = (*EAGER, "bptt_compiled", "by_hand")
+BACKPROPAGATION = (*EAGER, "bptt_compiled", "by_hand", "by_hand_compiled")
 NUMPY = {
     "numpy_single": "naive NumPy in float32 (ours in float32 too)",
     "numpy": "naive NumPy in float64, as the paper has it (ours in float32)",
@@ -67,7 +68,7 @@ def judged(found: Median, goal: float, *, at_least: bool) -> str:
 
 
 def verdicts(found: Sequence[Found]) -> list[str]:
-    """Judge the goals, then say what of a gain is the recording of a graph, and where there is none."""
+    """Judge the goals, then say on which nets there is a gain, on which it is the recording of a graph alone, and where there is none."""
     timed = [one for one in found if chosen(one.result) in one.result.history]
     sentences = []
     for one in timed:
@@ -78,35 +79,37 @@ def verdicts(found: Sequence[Found]) -> list[str]:
             sentences.append(
                 f"*{one.title}*: at most {one.goal:g} times eager BPTT was the goal; {judged(beside, one.goal, at_least=False)}."
             )
-    parts = [f"{one.title} {recording(one.result)}" for one in timed if "by_hand" in one.result.history]
-    if parts:
+    kinds: dict[str, list[str]] = {}
+    for one in timed:
+        if "by_hand" in one.result.history:
+            kinds.setdefault(recording(one.result), []).append(one.title)
+    if kinds:
+        told = "; ".join(f"{kind} on {', '.join(titles)}" for kind, titles in kinds.items())
         sentences.append(
-            "*What is the engine's own and what the recording of a graph* (the engine that the library chooses, times as long as backpropagation by "
-            f"autograd, eager, and as backpropagation by hand, without it): {'; '.join(parts)}."
+            f"*What of a gain over eager BPTT is the engine's own, and what the recording of a graph, which backpropagation by hand does without*: {told}."
         )
+    if len(timed) < len(found):
+        left = ", ".join(one.title for one in found if one not in timed)
+        sentences.append(f"*Not timed* was the engine that the library chooses on {left}.")
     if timed:
         sentences.append(
-            "*Where it loses*: beside the quickest backpropagation, by hand, eager or compiled, the engine that the library chooses is slower on "
+            "*Where it loses*: beside the quickest backpropagation, by hand or by autograd, eager or compiled, the engine that the library chooses is slower on "
             f"{'; '.join(_slower(timed)) or 'none of these nets'} (times as long).{_naive(timed)}"
         )
     return sentences
 
 
 def recording(result: Result) -> str:
-    """Say how the chosen engine stands beside backpropagation with a recorded graph and without, and what follows by their intervals."""
+    """Say by the intervals how the chosen engine stands beside backpropagation with a recorded graph and without."""
     ours = chosen(result)
     recorded, by_hand = against(result, ours, eager(result)), against(result, ours, "by_hand")
     if recorded.low > 1:
-        follows = "there is no gain"
-    elif recorded.high >= 1:
-        follows = "no gain can be told"
-    elif by_hand.high < 1:
-        follows = "some of the gain is its own"
-    elif by_hand.low > 1:
-        follows = "the gain, and more, is the recording"
-    else:
-        follows = "no more of the gain than the recording can be told"
-    return f"{recorded} and {by_hand}: {follows}"
+        return "there is no gain"
+    if recorded.high >= 1:
+        return "no gain can be told"
+    if by_hand.high < 1:
+        return "some of the gain is its own"
+    return "the gain is the recording alone" if by_hand.low > 1 else "no more of the gain than the recording can be told"
 
 
 def _slower(timed: Sequence[Found]) -> list[str]:
@@ -191,4 +194,4 @@ def where_slower(result: Result, way: str, words: str, x: str, *, rival: str = "
     slower = [f"{place:,}" for place, _, beyond in both if beyond]
     last, times, _ = both[-1]
     where = f"slower than {called} at {', '.join(slower)} {x}" if slower else f"nowhere slower than {called}"
-    return f"*{words}* is {where}; at {last:,}, the last that it was run for, it takes {times:.3g} times as long."
+    return f"*{words}* is {where}; at {last:,}, the last that it was run for, it takes {to_three(times)} times as long."

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from onward import graphs
+from onward.experiments.digits import to_three
 from onward.experiments.result import Result
 from onward.experiments.spec import Experiment, Outcome, Progress
 from onward.experiments.statistics import Mean, mean, values
@@ -109,17 +110,20 @@ def render(results: Results) -> list[Element]:
             f"{hidden}",
             f"{ours[0].metrics['edges']:.0f}",
             f"{batch}",
-            f"{1e3 * mean(values(ours, 'one_seconds')).value:.3g}",
+            to_three(1e3 * mean(values(ours, "one_seconds")).value),
             *(_times(mean(values(ours, f"{way}_speedup"))) for way in ("parts", "inside")),
+            _times(_beside_inside(ours)),
+            f"{len(ours)}",
         ]
         for (hidden, batch), ours in found.items()
     ]
-    header = ["hidden neurons", "edges", "batch", "one thread, ms", "parts on two threads", "two threads inside products"]
+    header = ["hidden neurons", "edges", "batch", "one thread, ms"]
+    header += ["parts on two threads", "two threads inside products", "parts beside inside", "seeds"]
     return [
         Text(
             f"The influence engine on random meshes of {FEATURES} features and {OUTPUTS} outputs, density {DENSITY:g}, {TICKS} ticks, ReLU, float32. *Parts* are "
             "halves of the batch, or of the edges where there is one example, each carried by a thread of its own; *inside* is one part with PyTorch's "
-            f"two threads in each product. Threads are started once and kept. Times the speed of one thread, in {TURNS.rounds} turns of about {TURNS.seconds:g} seconds within one run, mean ± 95 % over the seeds."
+            f"two threads in each product. Threads are started once and kept. Times the speed of one thread, and in the column before the last of two threads inside products: medians of the ratios of {TURNS.rounds} turns of about {TURNS.seconds:g} seconds within one run, mean ± 95 % over the seeds."
         ),
         Table("What a second thread gives.", header, rows),
         *(Text(sentence) for sentence in verdicts(found)),
@@ -134,21 +138,33 @@ def verdicts(found: Mapping[tuple[int, int], Sequence[Result]]) -> list[str]:
     """Say where parts on two threads are faster than one thread by the whole interval, and whether both give the same gradient."""
     if not found:
         return []
-    groups: dict[str, list[str]] = {"faster": [], "slower": [], "not told apart": []}
-    for (hidden, batch), ours in found.items():
-        gain = mean(values(ours, "parts_speedup"))
-        if gain.n < 2:
-            continue
-        kind = "faster" if gain.value - gain.half > 1 else "slower" if gain.value + gain.half < 1 else "not told apart"
-        groups[kind].append(f"{hidden} hidden neurons at batch {batch}")
-    told = [f"{kind}: {', '.join(cases)}" for kind, cases in groups.items() if cases]
+    beside_one = {key: mean(values(ours, "parts_speedup")) for key, ours in found.items()}
+    beside_inside = {key: _beside_inside(ours) for key, ours in found.items()}
     apart = {key: max(values(ours, "difference")) for key, ours in found.items()}
     beyond = [f"{hidden} hidden neurons at batch {batch}" for (hidden, batch), ours in found.items() if not _equal(ours)]
     equal = f"**not reached** on {', '.join(beyond)}" if beyond else "reached in every run"
     return [
-        f"Parts on two threads against one thread, by the intervals: {'; '.join(told) or 'one seed says nothing'}.",
+        f"Parts on two threads against one thread, by the intervals: {_sorted(beside_one)}.",
+        f"Parts on two threads against two threads inside products, by the intervals: {_sorted(beside_inside)}.",
         f"*Equal in float64 within {EQUAL:g} of the largest entry*: {equal}; the most is {max(apart.values()):.1e}.",
     ]
+
+
+def _beside_inside(ours: Sequence[Result]) -> Mean:
+    """Give how many times as fast parts are as threads inside products, turn by turn."""
+    turns = [zip(one.history["inside"], one.history["parts"], strict=True) for one in ours]
+    return mean([median(inside / parts for inside, parts in each) for each in turns])
+
+
+def _sorted(gains: Mapping[tuple[int, int], Mean]) -> str:
+    """Say for which nets and batches there is a gain by the whole interval, for which a loss, and for which neither can be told."""
+    groups: dict[str, list[str]] = {"faster": [], "slower": [], "not told apart": []}
+    for (hidden, batch), gain in gains.items():
+        if gain.n > 1:
+            kind = "faster" if gain.value - gain.half > 1 else "slower" if gain.value + gain.half < 1 else "not told apart"
+            groups[kind].append(f"{hidden} hidden neurons at batch {batch}")
+    told = [f"{kind}: {', '.join(cases)}" for kind, cases in groups.items() if cases]
+    return "; ".join(told) or "one seed says nothing"
 
 
 def _equal(ours: Sequence[Result]) -> bool:
