@@ -144,6 +144,16 @@ def test_counts_are_written_to_three_digits(count: int, words: str) -> None:
     assert si(count) == words
 
 
+@pytest.mark.parametrize(("ticks", "matrices"), [(3, 0), (4, 2)])
+def test_factored_writes_a_matrix_an_example_from_the_fourth_tick_on(ticks: int, matrices: int) -> None:
+    net = MeshNet(graphs.mesh(6, 60, 4), ticks)
+    x, y = torch.randn(50, 6), torch.zeros(50, dtype=torch.int64)
+    learner = ForwardOnly(net, engine="factored")
+    one = 4 * 50 * net.topology.speaking**2
+    followed = course(lambda mark: next(learner.credit(x, y)), [net.weight, *net.buffers(), x, y])
+    assert matrices * one <= followed.peak - followed.standing < (matrices + 0.5) * one
+
+
 @pytest.mark.parametrize("engine", ["influence", "factored", "sparse"])
 @pytest.mark.parametrize("ticks", [2, 4])
 def test_what_is_said_to_be_needed_is_about_what_lives_at_its_most(

@@ -80,8 +80,8 @@ def _protocol() -> str:
         f"the library's ticks. They take {one.rounds} turns of half a second, or of one gradient, in one process; a time is the median over the turns, a ratio that of "
         "turns that stood side by side, over all seeds, with the interval that holds the median with 95 %. What follows from "
         "the graph alone is laid out once a mesh and is no part of a gradient. A peak is that of the resident set of a process until its first gradient is there, of each way in a process "
-        "of its own: with Python and PyTorch, the making of the net, and what the allocator keeps. *Planned to carry* is what `onward.plan` and `onward explain` say before of what the sparse engine carries and "
-        f"lays out; they name what stands beside it as well (graph, weights, working memory). *By operations* is the ratio of what it counts for either. Errors are Euclidean over all edges, relative to automatic differentiation in float64; more than {TOLERANCE:g} in float32 or {EXACT:g} in "
+        "of its own: with Python and PyTorch, the making of the net, and what the allocator keeps. *Planned* is what `onward.plan` and `onward explain` say before that a gradient takes in all, Python and "
+        f"PyTorch left out: graph, weights, working memory, and what the sparse engine carries and lays out. *By operations* is the ratio of what it counts for either. Errors are Euclidean over all edges, relative to automatic differentiation in float64; more than {TOLERANCE:g} in float32 or {EXACT:g} in "
         "float64 would have ended the run."
     )
 
@@ -121,7 +121,7 @@ def _memory(found: Found) -> Table:
     columns = {"planned_bytes": ".3g"} | {f"{way}_peak_bytes": ".3g" for way in (OURS, *RIVALS)}
     columns |= dict.fromkeys(("net_bytes", "before_bytes", "checked_peak_bytes"), ".3g")
     header = [
-        "graph", "hidden neurons", "batch", "FOP, planned to carry", *(f"{WORDS[way]}, peak" for way in (OURS, *RIVALS)),
+        "graph", "hidden neurons", "batch", "FOP, planned", *(f"{WORDS[way]}, peak" for way in (OURS, *RIVALS)),
         "peak with the net alone", "Python and PyTorch", "peak with all ways and the check in float64",
     ]  # fmt: skip
     return Table("Resident sets in GB, means over the seeds.", header, _named(found, columns))

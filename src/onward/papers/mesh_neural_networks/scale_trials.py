@@ -72,7 +72,7 @@ def measure(seeds: Sequence[int], progress: Progress, *, case: Case) -> list[Out
 
     Metrics:
         `neurons`, `edges`; `live` (edges that can influence an output, a part of all), `moved` (edges whose gradient is not zero, a part of all),
-        `alive` (a part of the hidden neurons that are not at zero at the end). `planned_bytes` of the sparse engine, and `planned_ratio`, its operations to those of backpropagation; resident sets: `before_bytes` before
+        `alive` (a part of the hidden neurons that are not at zero at the end). `planned_bytes`, all that the plan says is needed, and `planned_ratio`, its operations to those of backpropagation; resident sets: `before_bytes` before
         there was a net, `net_bytes` the peak when it was there, `<way>_peak_bytes` the peak when the first gradient was there, `checked_peak_bytes`
         the peak of all, the check in float64 and all ways together. `layout_seconds` (of FOP, once a mesh), `<way>_seconds` a gradient (medians).
         `<way>_apart` in float32, `fop_exact` and `by_hand_exact` in float64, all edges, relative (Euclidean) to automatic differentiation in float64.
@@ -133,7 +133,7 @@ def _in_turns(case: Case, seed: int) -> dict[str, Any]:
         "edges": net.topology.edges,
         "live": float(live.mean()),
         "alive": float(alive.double().mean()),
-        "planned_bytes": planned.costs["sparse"].bytes,
+        "planned_bytes": planned.needed,
         "planned_ratio": planned.costs["sparse"].flops / planned.others["backprop through the ticks"].flops,
         "before_bytes": before,
         "net_bytes": with_net,
