@@ -317,4 +317,5 @@ def _legend_below(axes: Axes) -> None:
     figure = figure_of(axes)
     down = ScaledTranslation(0, -32 / 72, figure.dpi_scale_trans)
     where = axes.transAxes + down
-    axes.legend(frameon=False, fontsize=9, ncols=2, loc="upper center", bbox_to_anchor=(0.5, 0), bbox_transform=where)
+    columns = 2 if max(len(str(line.get_label())) for line in axes.get_lines()) <= 40 else 1
+    axes.legend(frameon=False, fontsize=9, ncols=columns, loc="upper center", bbox_to_anchor=(0.5, 0), bbox_transform=where)
