@@ -79,6 +79,13 @@ def part(what: str, number: Any) -> float:
     return float(number)
 
 
+def share(what: str, number: Any) -> float:
+    """Give a number from 0 to 1; anything else is refused: `ValueError`."""
+    if not isinstance(number, Real) or isinstance(number, bool) or not 0 <= float(number) <= 1:
+        raise ValueError(f"{what} must be between 0 and 1, got {number!r}")
+    return float(number)
+
+
 def maker(what: str, make: Made, example: str) -> Made:
     """Give what makes modules.
 
@@ -94,6 +101,11 @@ def maker(what: str, make: Made, example: str) -> Made:
 
 def source(generator: Any) -> torch.Generator | None:
     """Give a generator, or None; anything else, as a seed, is refused: `ValueError`."""
-    if generator is not None and not isinstance(generator, torch.Generator):
+    return None if generator is None else drawn_from(generator)
+
+
+def drawn_from(generator: Any) -> torch.Generator:
+    """Give a generator; anything else, as a seed, is refused: `ValueError`."""
+    if not isinstance(generator, torch.Generator):
         raise ValueError(f"a generator must be a torch.Generator, as torch.Generator().manual_seed(0), got {generator!r}")
     return generator

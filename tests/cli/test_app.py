@@ -69,8 +69,13 @@ def test_explain_cuts_a_gradient_to_fit_a_budget(capsys: pytest.CaptureFixture[s
     assert code == 0
     assert re.search(r"influence +.*1 of 16 examples at a time, \d+ of 2107 edges at a time, on 2 threads", out)
     assert re.search(r"factored +.*2 threads|factored +.*does not fit the budget", out)
-    code, _, err = call(capsys, "explain", "mesh:5-40-3", "--budget", "10")
-    assert code == 2
+    code, out, _ = call(capsys, "explain", "lattice:5-12x12-3", "--ticks", "5", "--batch", "4", "--budget", "200kB")
+    assert code == 0
+    assert re.search(
+        r"But a budget of 200,000 bytes takes influence, at .* which one of [\d,]+ bytes would take", " ".join(out.split())
+    )
+    code, out, err = call(capsys, "explain", "mesh:5-40-3", "--budget", "10")
+    assert (code, out) == (2, "")
     assert "a budget of 10 bytes holds no part of the gradient" in " ".join(err.split())
     code, _, err = call(capsys, "explain", "mesh:5-40-3", "--budget", "much")
     assert code == 2
@@ -167,6 +172,9 @@ def test_explain_draws(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> No
         (("demo", "--to", __file__), "test_app.py is a file, expected a folder to write into"),
         (("demo", "--to", f"{__file__}/below"), "test_app.py is a file, expected a folder to write into"),
         (("explain", "mesh:2-5-2", "--tick", "3"), "No such option: --tick"),
+        (("explain", "mesh:2-5-2", "--budget", "0.5"), "a number of bytes is at least 1, got '0.5'"),
+        (("explain", "mesh:2-5-2", "--draw", "net.gif"), "a drawing is written as .svg, .png, .pdf, got 'net.gif'"),
+        (("explain", "mesh:2-5-2", "--draw", "/nowhere/net.svg"), "there is no folder /nowhere to draw net.svg into"),
     ],
 )
 def test_mistakes_end_in_one_sentence_and_exit_code_2(

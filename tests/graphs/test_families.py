@@ -80,8 +80,11 @@ def test_random_refuses_bad_densities(density: float | dict, words: str, generat
 def test_sizes_below_one_are_refused() -> None:
     with pytest.raises(ValueError, match="features must be a whole number of at least 1, got 0"):
         graphs.mesh(0, 3, 2)
-    with pytest.raises(ValueError, match=r"hidden\[1\] must be a whole number of at least 1, got 0"):
+    with pytest.raises(ValueError, match=r"hidden must be at least 1, got \[3, 0\]"):
         graphs.layered(2, [3, 0], 2)
+    for family in (graphs.mesh, graphs.cascade):
+        with pytest.raises(ValueError, match="hidden must be a whole number of at least 0, got -1"):
+            family(2, -1, 2)
 
 
 def test_random_edges_are_spread_over_the_block(generator: torch.Generator) -> None:

@@ -156,3 +156,16 @@ def test_the_number_of_threads_is_given_back(generator: torch.Generator) -> None
     before = torch.get_num_threads()
     gradient(ForwardOnly(net).within(None, threads=2), *batch(net, generator))
     assert torch.get_num_threads() == before
+
+
+def test_a_jacobian_which_is_not_cut_takes_no_more_within_a_budget(generator: torch.Generator) -> None:
+    """A budget that only the influence engine fits, edge by edge, must not make it carry all edges at once."""
+    net = MeshNet(graphs.mesh(20, 60, 5), 4, generator=generator)
+    x = torch.randn(8, 20, generator=generator)
+
+    def peak(learner: ForwardOnly) -> int:
+        learner.jacobian(x)  # plans, once
+        followed = course(lambda mark: learner.jacobian(x), [net.weight, *net.buffers(), x])
+        return followed.peak - followed.standing
+
+    assert peak(ForwardOnly(net).within(30_000)) == peak(ForwardOnly(net))

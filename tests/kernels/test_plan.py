@@ -1,5 +1,8 @@
 """The plan counts what the engines do, and its choice is the cheapest."""
 
+import re
+import time
+
 import numpy as np
 import pytest
 import torch
@@ -97,29 +100,75 @@ def test_a_plan_says_how_it_is_cut_and_what_cannot_be() -> None:
     assert some.cut("influence") == f"{some.parts['influence'].examples} of 16 examples at a time"
 
 
+@pytest.mark.parametrize("threads", [1, 2, 8])
+@pytest.mark.parametrize("batch", [1, 4, 9])
+@pytest.mark.parametrize("nets", [1, 5])
+def test_the_budget_that_is_named_does(threads: int, batch: int, nets: int) -> None:
+    mesh = graphs.mesh(84, 150, 10)
+    given: dict = {"threads": threads, "nets": nets, "live": mesh.edges // 2}
+    cut = plan(mesh, 8, batch, budget=300_000, **given)
+    assert cut.engine == "influence"
+    assert cut.advice is not None
+    (named,) = (int(number.replace(",", "")) for number in re.findall(r"one of ([\d,]+) bytes", cut.advice))
+    enough = plan(mesh, 8, batch, budget=named, **given)
+    assert f"times the work of {enough.engine}, which one of" in cut.advice
+    assert enough.engine != "influence"
+    assert enough.advice is None
+    assert enough.costs[enough.engine].bytes <= named
+    with pytest.raises(ValueError, match="takes at least") as refused:
+        plan(mesh, 8, batch, budget=1000, engine="factored", **given)
+    (least,) = (int(number) for number in re.findall(r"at least (\d+)", str(refused.value)))
+    assert plan(mesh, 8, batch, budget=least, engine="factored", **given).costs["factored"].bytes == least
+    with pytest.raises(ValueError, match="takes at least"):
+        plan(mesh, 8, batch, budget=least - 1, engine="factored", **given)
+
+
+def test_nets_side_by_side_are_planned_within_one_budget() -> None:
+    mesh = graphs.mesh(5, 40, 3)
+    one, five = plan(mesh, 4, 8), plan(mesh, 4, 8, nets=5)
+    for name in one.costs:
+        assert five.costs[name].bytes == 5 * one.costs[name].bytes
+        assert five.work(name) == 5 * one.work(name)
+    assert five.standing["factored"].graph == one.standing["factored"].graph
+    assert five.standing["factored"].weights == 5 * one.standing["factored"].weights
+    stack = MeshNet.stack([MeshNet(graphs.mesh(84, 150, 10), 8) for _ in range(5)])
+    learner = ForwardOnly(stack).within(1_500_000)
+    with pytest.warns(UserWarning, match="a budget of 1,500,000 bytes takes influence, .* one of 7,"):
+        next(learner.credit(torch.zeros(5, 1, 84), torch.zeros(5, 1, dtype=torch.int64)))
+
+
+def test_a_long_sequence_is_planned_at_once() -> None:
+    begun = time.perf_counter()
+    plan(graphs.recurrent(1, 12, 1), 20_000, 4, every_tick=True, budget=10**8)
+    plan(graphs.recurrent(1, 12, 1), 10**8, 4)
+    assert time.perf_counter() - begun < 2
+
+
 def test_a_budget_that_leaves_an_engine_of_far_more_work_is_told_what_would_do() -> None:
     topology = graphs.lattice(5, (12, 12), 3, generator=torch.Generator().manual_seed(0))
     least = plan(topology, 5, 4).costs["sparse"].bytes
     cut = plan(topology, 5, 4, budget=200_000)
     assert cut.engine == "influence"
-    wanted = plan(topology, 5, 4, budget=200_000).costs["sparse"].bytes
-    assert wanted < least
+    wanted = cut.costs["sparse"].bytes
+    assert wanted < least, "of one example"
     times = round(cut.work("influence") / cut.work("sparse"))
     assert cut.advice is not None
     assert cut.advice.startswith(
-        f"a budget of 200 kB leaves influence alone, at {si(times).strip()} times the work of sparse, which {wanted:,} bytes would hold"
+        f"a budget of 200,000 bytes takes influence, at {si(times).strip()} times the work of sparse, which one of {wanted:,} bytes would take"
     )
     assert str(cut).endswith(f"\nbut: {cut.advice}")
     enough = plan(topology, 5, 4, budget=wanted)
     assert (enough.engine, enough.advice) == ("sparse", None)
     assert plan(topology, 5, 4, budget=200_000, engine="influence").advice is None
     learner = ForwardOnly(MeshNet(topology, 5)).within(200_000)
-    with pytest.warns(UserWarning, match="leaves influence alone"):
+    with pytest.warns(UserWarning, match="takes influence"):
         next(learner.credit(torch.zeros(4, 5), torch.zeros(4, dtype=torch.int64)))
 
 
 def test_what_is_no_plan_is_refused_in_a_sentence() -> None:
     mesh = graphs.mesh(2, 5, 2)
+    with pytest.raises(ValueError, match="no more edges can be live than there are, 70, got 71"):
+        plan(mesh, 3, 8, live=71)
     with pytest.raises(ValueError, match="unknown engine 'fast', expected one of influence, factored, sparse"):
         plan(mesh, 3, 8, engine="fast")
     with pytest.raises(ValueError, match="ticks must be a whole number of at least 1, got 0"):

@@ -100,7 +100,7 @@ MESH = graphs.mesh(2, 3, 2)
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (lambda: MeshNet(MESH, 0), "at least 1 tick, got 0"),
+        (lambda: MeshNet(MESH, 0), "ticks must be a whole number of at least 1, got 0"),
         (lambda: MeshNet(graphs.layered(2, [3], 1), 1), "no input can reach output 0 within 1 tick"),
         (lambda: MeshNet(MESH, 2, hidden="rleu"), "unknown activation 'rleu'.*did you mean 'relu'"),
         (lambda: MeshNet(MESH, 2, weight=torch.zeros(3)), r"one weight for each of 40 edges, got shape \(3,\)"),

@@ -61,6 +61,21 @@ def test_no_two_neurons_touch_where_hidden_ones_stand_in_a_round(hidden: int) ->
     assert np.ptp(at[:, 0]) > 0.7 * drawn.bbox.width, "bends do not make all else narrow"
 
 
+def test_loops_begin_at_the_edge_of_their_neuron() -> None:
+    topology = graphs.mesh(4, 60, 3)
+    drawn = drawings.draw_graph(topology)
+    drawn.draw_without_rendering()
+    (axes,) = drawn.axes
+    dots = [line for line in axes.lines if len(np.asarray(line.get_xdata()))]
+    loops = np.flatnonzero(topology.source == topology.target)
+    assert len(loops) == 63
+    for edge in loops.tolist():
+        arrow, dot = axes.patches[edge], dots[topology.source[edge]]
+        begin = np.asarray(arrow.get_transform().transform_path(arrow.get_path()).vertices)[0]
+        apart = np.linalg.norm(begin - axes.transData.transform(np.asarray(dot.get_xydata())[0]))
+        assert 72 / drawn.dpi * apart == pytest.approx(dot.get_markersize() / 2, rel=0.05)
+
+
 def test_weights_colour_and_thicken_edges() -> None:
     topology = graphs.layered(2, [], 1, bias=False)
     arrows = drawings.draw_graph(topology, np.array([1.0, -2.0])).axes[0].patches

@@ -258,6 +258,8 @@ def explain(
     kind = " in layers" if topology.startswith("layered:") else ""
     of_layers = {"optimiser": optimiser, "products": products}
     _refuse(of_layers, f"is for layered nets, as mlp:784-1000-10; {topology!r} is a mesh{kind}")
+    if draw is not None:
+        topologies.check_drawing(draw)
     if ":" in topology and not Path(topology).exists():
         for option, given in (("--inputs", inputs), ("--outputs", outputs), ("--bias", bias), ("--free", free)):
             if given:

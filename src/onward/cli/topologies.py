@@ -132,13 +132,20 @@ def _room(counted: Plan, console: Console) -> None:
         console.print(f"It does not fit: {mend}, or a smaller batch.", style="red", highlight=False)
 
 
+def check_drawing(path: Path) -> None:
+    """Refuse a file that no drawing can be written to: `ValueError`."""
+    known = (".svg", ".png", ".pdf")
+    if path.suffix.lower() not in known:
+        raise ValueError(f"a drawing is written as {', '.join(known)}, got {path.name!r}")
+    if not path.parent.is_dir():
+        raise ValueError(f"there is no folder {path.parent} to draw {path.name} into")
+
+
 def draw(topology: Topology, path: Path) -> None:
     """Draw the graph into a file, or the adjacency matrix where a graph could not be read."""
     from onward.reports import drawings
 
-    known = (".svg", ".png", ".pdf")
-    if path.suffix.lower() not in known:
-        raise ValueError(f"a drawing is written as {', '.join(known)}, got {path.name!r}")
+    check_drawing(path)
     large = topology.neurons > drawings.LARGEST_GRAPH
     figure = drawings.draw_adjacency(topology) if large else drawings.draw_graph(topology)
     figure.savefig(path, dpi=144)
@@ -183,9 +190,12 @@ def size(word: str) -> int | None:
     number = word.strip().upper().removesuffix("B")
     power = PREFIXES.find(number[-1:]) if number[-1:] else -1
     try:
-        return int(float(number[:-1] if power >= 0 else number) * 1000 ** (power + 1))
+        found = int(float(number[:-1] if power >= 0 else number) * 1000 ** (power + 1))
     except (ValueError, OverflowError):
         raise ValueError(f"a number of bytes is written like 500MB, 2GB or 4096, got {word!r}") from None
+    if found < 1:
+        raise ValueError(f"a number of bytes is at least 1, got {word!r}")
+    return found
 
 
 def _cost(cost: Cost) -> tuple[str, str]:

@@ -11,7 +11,7 @@ from math import comb
 from statistics import median
 from typing import NamedTuple
 
-from onward.experiments.digits import to_three
+from onward.experiments.rounding import to_three
 
 CONFIDENCE = 0.95
 

@@ -23,7 +23,8 @@ BLOCKS = (*PAPER_BLOCKS, "output-hidden", "output-output")
 
 def layered(features: int, hidden: Sequence[int], outputs: int, *, bias: bool = True) -> Topology:
     """A multi-layer perceptron (figure 1): every layer feeds the next. Its outputs are ready after len(hidden)+1 ticks."""
-    _at_least_one(features=features, outputs=outputs, **{f"hidden[{k}]": width for k, width in enumerate(hidden)})
+    _at_least_one(features=features, outputs=outputs)
+    hidden = given.several("hidden", hidden, "layer", "[8, 8]")
     starts = np.cumsum([features + bias, *hidden]).tolist()
     layers = [range(start, start + size) for start, size in zip(starts, [*hidden, outputs], strict=True)]
     pairs = (_all_pairs(layer, after) for layer, after in pairwise([range(features), *layers]))
@@ -40,6 +41,7 @@ def recurrent(features: int, hidden: int, outputs: int, *, bias: bool = True) ->
 def cascade(features: int, hidden: int, outputs: int, *, bias: bool = True) -> Topology:
     """A fully connected cascade: every neuron feeds all later hidden ones and all outputs. Ready after hidden+1 ticks."""
     _at_least_one(features=features, outputs=outputs)
+    given.whole("hidden", hidden, 0)
     i, h, o = _ranges(features, hidden, outputs, bias)
     every = _all_pairs(h, h)
     later = every[every[:, 0] < every[:, 1]]
@@ -49,6 +51,7 @@ def cascade(features: int, hidden: int, outputs: int, *, bias: bool = True) -> T
 def mesh(features: int, hidden: int, outputs: int, *, bias: bool = True) -> Topology:
     """The full mesh: every neuron, outputs and itself included, feeds every free neuron (section 4.1)."""
     _at_least_one(features=features, outputs=outputs)
+    given.whole("hidden", hidden, 0)
     i, h, o = _ranges(features, hidden, outputs, bias)
     return _topology(features, hidden, outputs, bias, [_all_pairs([*i, *h, *o], [*h, *o])])
 
@@ -78,6 +81,8 @@ def random(
         ValueError: a density outside [0, 1], or an unknown block.
     """
     _at_least_one(features=features, outputs=outputs)
+    given.whole("hidden", hidden, 0)
+    given.drawn_from(generator)
     i, h, o = _ranges(features, hidden, outputs, bias)
     member: dict[str, range] = {"input": i, "hidden": h, "output": o}
     wanted = dict(density) if isinstance(density, Mapping) else dict.fromkeys(PAPER_BLOCKS, density)
@@ -85,8 +90,7 @@ def random(
     for block, part in wanted.items():
         if block not in BLOCKS:
             raise ValueError(f"unknown block {block!r}, expected one of {', '.join(BLOCKS)}{suggest(block, BLOCKS)}")
-        if not 0 <= part <= 1:
-            raise ValueError(f"the density of {block} must be between 0 and 1, got {part}")
+        given.share(f"the density of {block}", part)
         sources, targets = (member[kind] for kind in block.split("-"))
         size = len(sources) * len(targets)
         kept = _drawn(size, round(part * size), generator)
@@ -119,8 +123,8 @@ def lattice(
     rows, columns = found
     if min(sides) < 3:
         raise ValueError(f"neighbours on a torus are eight only where both sides are at least 3, got {rows} x {columns}")
-    if not 0 <= rewired <= 1:
-        raise ValueError(f"the part of edges that are rewired must be between 0 and 1, got {rewired}")
+    given.share("the part of edges that are rewired", rewired)
+    given.drawn_from(generator)
     hidden = rows * columns
     there = np.arange(hidden)
     row, column = there // columns, there % columns

@@ -83,6 +83,10 @@ class Loss:
 
         Targets may have a tick axis after the batch, of the given length (of any, if none is given).
         """
+        if not isinstance(target, Tensor):
+            raise ValueError(
+                f"expected targets as a torch.Tensor, got {type(target).__name__}; torch.as_tensor() makes one"
+            )
         own = [] if self.classes else [shape[-1]]
         lead = [*shape[:-1]]
         each = [target.shape[len(lead)] if ticks is None and target.ndim > len(lead) else ticks]

@@ -117,13 +117,25 @@ class Count(NamedTuple):
 
     Attributes:
         hops: products and entries after 0, 1, ... hops, as long as a tick is left for the hop into the outputs.
+        rest: further hops that are as the last of these.
         outward: edges that enter outputs.
         exact: whether all neurons were looked at, or some of them stand for all.
     """
 
     hops: list[tuple[float, float]]
+    rest: int
     outward: int
     exact: bool
+
+    @property
+    def products(self) -> float:
+        """Of all hops."""
+        return sum(products for products, _ in self.hops) + self.rest * (self.hops[-1][0] if self.hops else 0)
+
+    @property
+    def entries(self) -> float:
+        """Of all hops."""
+        return sum(entries for _, entries in self.hops) + self.rest * (self.hops[-1][1] if self.hops else 0)
 
 
 def count(wiring: Wiring, ticks: int, *, rows: int = SAMPLE, products: int = 1_000_000) -> Count:
@@ -141,8 +153,8 @@ def count(wiring: Wiring, ticks: int, *, rows: int = SAMPLE, products: int = 1_0
     chosen = _some(pushed, _walks(graph, min(ticks, SETTLED)), len(graph.edges), rows, products)
     share = len(pushed) / max(1, len(chosen))
     found = [(share * _products(hop), share * hop.reached.numel()) for hop in _hops(chosen, graph, min(ticks, SETTLED))]
-    found += found[-1:] * (ticks - SETTLED)  # by then they have reached whatever they will
-    return Count(found, len(_into_outputs(graph, wiring)), len(chosen) == len(pushed) and ticks <= SETTLED)
+    rest = max(0, ticks - SETTLED)  # by then they have reached whatever they will
+    return Count(found, rest, len(_into_outputs(graph, wiring)), len(chosen) == len(pushed) and ticks <= SETTLED)
 
 
 def _products(hop: Hop) -> int:

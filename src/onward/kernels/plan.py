@@ -21,7 +21,8 @@ from onward.kernels.parts import Parts
 from onward.naming import suggest
 from onward.topology import Topology
 
-# In FLOPs of dense products, by their time: a FLOP of the sparse engine, its start, and each entry of the matrices that dense engines lay out.
+# In FLOPs of dense products, by the time that they take (`docs/log.md`, 2026-11-22): a FLOP of the sparse engine, its start, and each entry of a matrix that
+# dense engines lay out.
 SLOWER, STARTING, ENTRY = 16, 10**7, 200
 FAR = 10  # times as much work, from which on a budget that leaves no better engine is worth a word
 UNITS = ("", "k", "M", "G", "T", "P", "E", "Z", "Y", "R", "Q")
@@ -44,7 +45,8 @@ class Plan:
         budget: bytes that may be carried at a time; None for as many as it takes.
         asked: whether the engine was asked for, not chosen.
         exact: whether the sparse engine was counted on all neurons, or on some that stand for all.
-        entries: of a matrix of all pairs of neurons, which dense engines lay out.
+        entries: of the matrices of all pairs of neurons that dense engines lay out, one a net.
+        nets: that are side by side.
     """
 
     engine: str
@@ -59,6 +61,7 @@ class Plan:
     asked: bool = False
     exact: bool = True
     entries: int = 0
+    nets: int = 1
 
     @property
     def needed(self) -> int:
@@ -66,22 +69,19 @@ class Plan:
         return self.costs[self.engine].bytes + self.standing[self.engine].total
 
     def work(self, engine: str) -> int:
-        """Give what engines are compared by, in FLOPs of dense products: those of *sparse* count `SLOWER` times and it starts with `STARTING`, dense ones take `ENTRY` an entry of
-        their matrix.
-        """
-        return _work(engine, self.costs[engine], self.entries)
+        """Give what engines are compared by, in FLOPs of dense products."""
+        return _work(engine, self.costs[engine], self.entries, self.nets)
 
     @property
     def advice(self) -> str | None:
-        """What to do about a budget that leaves out an engine of far less work, in a sentence; None where there is none."""
+        """What to do about a budget that leaves out an engine of far less work, in a sentence; None where there is nothing to say."""
         best = min(self.costs, key=self.work)
         times = self.work(self.engine) / max(1, self.work(best))
         if best in self.parts or self.budget is None or self.asked or times < FAR:
             return None
-        least = self.costs[best].bytes
         return (
-            f"a budget of {si(self.budget)}B leaves {self.engine} alone, at {_times(times)} times the work of {best}, which {least:,} bytes would hold "
-            f"(beside them stand {si(self.standing[best].total)}B, and {si(self.standing[self.engine].total)}B beside {self.engine})"
+            f"a budget of {self.budget:,} bytes takes {self.engine}, at {_times(times)} times the work of {best}, which one of {self.costs[best].bytes:,} bytes would take "
+            f"(beside them stand {si(self.standing[best].total)}B, beside {self.engine} {si(self.standing[self.engine].total)}B)"
         )
 
     @property
@@ -138,6 +138,7 @@ def plan(
     engine: str | None = None,
     static: bool = False,
     every_tick: bool = False,
+    nets: int = 1,
 ) -> Plan:
     """Count the cost of one gradient, and choose the engine.
 
@@ -153,22 +154,27 @@ def plan(
         engine: the one to take, if it is not to be chosen.
         static: whether inputs are the same at all ticks; dense engines multiply them once then.
         every_tick: whether the loss reads the outputs at every tick, not the last alone.
+        nets: of this graph that are run side by side.
 
     Raises:
         TypeError: something else than a topology.
-        ValueError: counts that are no whole numbers of at least 1; an unknown engine; a budget that holds no part of any engine, or of the given one.
+        ValueError: counts that are no whole numbers of at least 1, or more live edges than there are; an unknown engine; a budget that holds no part of any engine, or of the given one.
     """
     if not isinstance(topology, Topology):
         raise TypeError(f"a plan is made for a Topology, as the functions of onward.graphs give one, got {topology!r}")
     ticks, batch, threads = given.whole("ticks", ticks), given.whole("batch", batch), given.whole("threads", threads)
+    itemsize, nets = given.whole("itemsize", itemsize), given.whole("nets", nets)
+    live = topology.edges if live is None else given.whole("live", live, 0)
+    if live > topology.edges:
+        raise ValueError(f"no more edges can be live than there are, {topology.edges}, got {live}")
     budget = given.bytes_or_none("a budget", budget)
     at_once = torch.get_num_threads() if budget is None and threads == 1 else 1
-    task = Task(topology, ticks, itemsize, topology.edges if live is None else live, static, at_once, every_tick)
+    task = Task(topology, ticks, itemsize, live, static, at_once, every_tick)
     found = pattern.count(wiring_of(topology), ticks)
     ways: dict[str, Callable[[int, int], Cost]] = {
-        "influence": lambda examples, edges: costs.influence(task, examples, edges),
-        "factored": lambda examples, edges: costs.factored(task, examples),
-        "sparse": lambda examples, edges: costs.sparse(task, found, examples),
+        "influence": lambda examples, edges: costs.influence(task, examples, edges).times(nets),
+        "factored": lambda examples, edges: costs.factored(task, examples).times(nets),
+        "sparse": lambda examples, edges: costs.sparse(task, found, examples).times(nets),
     }
     if engine is not None and engine not in ways:
         raise ValueError(f"unknown engine {engine!r}, expected one of {', '.join(ways)}{suggest(engine, ways)}")
@@ -178,7 +184,8 @@ def plan(
         cut = _cut(cost, batch, edges, cuttable, budget, threads)
         if cut is not None:
             parts[name] = cut
-        counted[name] = _total(task, cost, batch, edges, cut or Parts(1, 1 if cuttable else edges, threads))
+        again = nets * costs.run(task, batch)
+        counted[name] = _total(cost, batch, edges, cut or Parts(1, 1 if cuttable else edges, threads), again)
     allowed = [name for name in parts if engine in (None, name)]
     if not allowed:
         wanted = counted if engine is None else {engine: counted[engine]}
@@ -189,15 +196,17 @@ def plan(
     standing = {}
     for name in ways:
         at_a_time = parts[name].examples * threads if name in parts else 1
-        standing[name] = costs.standing(task, name, batch, min(batch, at_a_time), found)
-    entries = topology.neurons * topology.free
-    chosen = min(allowed, key=lambda name: _work(name, counted[name], entries))
-    others, asked = costs.others(task, batch), engine is not None
-    return Plan(chosen, counted, others, parts, standing, ticks, batch, task.live, budget, asked, found.exact, entries)
+        standing[name] = costs.standing(task, name, batch, min(batch, at_a_time), found, nets)
+    entries = nets * topology.neurons * topology.free
+    chosen = min(allowed, key=lambda name: _work(name, counted[name], entries, nets))
+    others = {name: cost.times(nets) for name, cost in costs.others(task, batch).items()}
+    return Plan(
+        chosen, counted, others, parts, standing, ticks, batch, live, budget, engine is not None, found.exact, entries, nets
+    )
 
 
-def _work(engine: str, cost: Cost, entries: int) -> int:
-    return STARTING + SLOWER * cost.flops if engine == "sparse" else ENTRY * entries + cost.flops
+def _work(engine: str, cost: Cost, entries: int, nets: int) -> int:
+    return STARTING * nets + SLOWER * cost.flops if engine == "sparse" else ENTRY * entries + cost.flops
 
 
 def si(count: int) -> str:
@@ -215,11 +224,12 @@ def _cut(
     cost: Callable[[int, int], Cost], batch: int, edges: int, cuttable: bool, budget: int | None, threads: int
 ) -> Parts | None:
     """Find the largest parts that fit and give every thread one: all edges of some examples, or some edges of one; None if none fits."""
-    by_edges = cuttable and batch < threads
+    every, by_edges = edges, cuttable and batch < threads
     examples, edges = (batch, ceil(edges / threads)) if by_edges else (ceil(batch / threads), edges)
 
     def fits(examples: int, edges: int) -> bool:
-        return budget is None or threads * cost(examples, edges).bytes <= budget
+        at_a_time = min(threads, ceil(batch / examples) * ceil(every / edges))
+        return budget is None or at_a_time * cost(examples, edges).bytes <= budget
 
     if fits(1, edges):
         return Parts(_largest(examples, lambda some: fits(some, edges)), edges, threads)
@@ -237,11 +247,10 @@ def _largest(most: int, fits: Callable[[int], bool]) -> int:
     return low
 
 
-def _total(task: Task, cost: Callable[[int, int], Cost], batch: int, edges: int, parts: Parts) -> Cost:
-    """Sum the cost over all parts: the state is run once more for the derivative of the loss, and again for every part of the edges."""
+def _total(cost: Callable[[int, int], Cost], batch: int, edges: int, parts: Parts, again: int) -> Cost:
+    """Sum the cost over all parts: the state is run once more for the derivative of the loss, and `again` for every part of the edges."""
     runs = ceil(edges / parts.edges)
-    whole = cost(batch, edges)
-    again = 0 if parts.examples >= batch and runs == 1 else runs * costs.run(task, batch)
+    rerun = 0 if parts.examples >= batch and runs == 1 else runs * again
     at_a_time = min(parts.threads, runs * ceil(batch / parts.examples))
     here = cost(min(parts.examples, batch), min(parts.edges, edges))
-    return Cost(whole.flops + again, at_a_time * here.bytes)
+    return Cost(cost(batch, edges).flops + rerun, at_a_time * here.bytes)

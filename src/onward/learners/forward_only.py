@@ -59,9 +59,11 @@ class ForwardOnly(AbstractLearner):
             engine: "influence", "factored" or "sparse", which compute the same numbers; left out, the plan's choice for each batch.
 
         Raises:
-            ValueError: an unknown loss or engine.
+            ValueError: something else than a mesh; an unknown loss or engine.
         """
         super().__init__()
+        if not isinstance(net, MeshNet):
+            raise ValueError(f"forward-only propagation teaches a MeshNet, got {net!r:.80}")
         self.net = net
         self.loss = losses.find(loss)
         self.engine = None if engine is None else forward_only.find(engine)
@@ -70,7 +72,7 @@ class ForwardOnly(AbstractLearner):
         self._loss_and_gradient = forward_only.loss_and_gradient
         self._laid_out_for = net.topology
         self._layout = sparse.Layout(AsPyTorch().map)
-        self._planned: dict[tuple[int, int, bool, bool], _Planned] = {}
+        self._planned: dict[tuple[int, int, bool, bool, bool], _Planned] = {}
 
     @property
     def threads(self) -> int:
@@ -155,10 +157,10 @@ class ForwardOnly(AbstractLearner):
         cannot matter. A `budget` does not cut it; give some of the examples at a time. `x` and `initial` as for `credit`.
 
         Raises:
-            ValueError: shapes or dtypes that do not fit; a budget below the least part of a gradient.
+            ValueError: shapes or dtypes that do not fit.
         """
         clamped, state = self.net.drive(x, initial)
-        engine = self._plan(clamped, from_zero=initial is None).engine
+        engine = self._plan(clamped, from_zero=initial is None, cut=False).engine
         return forward_only.outputs_and_jacobian(
             self.net.weight, self.net.wiring, clamped, state, self.net.activation, engine
         )[1]
@@ -180,26 +182,25 @@ class ForwardOnly(AbstractLearner):
             the mean loss `*nets`, its gradient `*nets e` and its curvature `*nets e e`.
 
         Raises:
-            ValueError: a loss that does not know its curvature, as those of `differentiable`; shapes, dtypes or labels that do not
-                fit; a budget below the least part of a gradient.
+            ValueError: a loss that does not know its curvature, as those of `differentiable`; shapes, dtypes or labels that do not fit.
         """
         clamped, state = self.net.drive(x, initial)
-        engine = self._plan(clamped, from_zero=initial is None).engine
+        engine = self._plan(clamped, from_zero=initial is None, cut=False).engine
         return curvature.quadratic(
             self.net.weight, self.net.wiring, clamped, state, self.net.activation, self.loss, y, engine, importance
         )
 
-    def _plan(self, clamped: Float[Tensor, "t *nets b i"], *, from_zero: bool) -> _Planned:
-        """Choose the engine, its parts and its edges, once for every size of batch, and for inputs that stand still or do not."""
+    def _plan(self, clamped: Float[Tensor, "t *nets b i"], *, from_zero: bool, cut: bool = True) -> _Planned:
+        """Choose the engine, its parts and its edges, once for every size of batch, and for inputs that stand still or do not; what is not `cut` knows no budget."""
         if self._laid_out_for is not self.net.topology:  # the graph has changed
             self._laid_out_for, self._layout = self.net.topology, sparse.Layout(self._layout.in_order)
             self._planned.clear()
-        key = clamped.shape[0], clamped.shape[-2], from_zero, dynamics.static(clamped)
+        key = clamped.shape[0], clamped.shape[-2], from_zero, dynamics.static(clamped), cut
         if key not in self._planned:
             self._planned[key] = self._made(*key)
         return self._planned[key]
 
-    def _made(self, ticks: int, batch: int, from_zero: bool, static: bool) -> _Planned:
+    def _made(self, ticks: int, batch: int, from_zero: bool, static: bool, cut: bool) -> _Planned:
         if self.engine is not None and (self.engine.name not in forward_only.ENGINES or self._whole(self.engine)):
             return _Planned(self.engine, None, None)
         net, topology = self.net, self.net.topology
@@ -211,11 +212,12 @@ class ForwardOnly(AbstractLearner):
             batch,
             itemsize=net.weight.element_size(),
             live=int(live.sum()),
-            budget=None if self.budget is None else max(1, self.budget // math.prod(net.nets)),
-            threads=self.threads,
+            budget=self.budget if cut else None,
+            threads=self.threads if cut else 1,
             engine=None if self.engine is None else self.engine.name,
             static=static,
             every_tick=every,
+            nets=math.prod(net.nets),
         )
         if found.advice is not None:
             warnings.warn(found.advice, stacklevel=4)

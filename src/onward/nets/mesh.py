@@ -16,6 +16,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
+from onward import given
 from onward.kernels import activations, dynamics, reach
 from onward.kernels.activations import Activation
 from onward.kernels.dynamics import Wiring
@@ -67,11 +68,10 @@ class MeshNet(nn.Module):
             device: where the weights live.
 
         Raises:
-            ValueError: too few ticks, an unknown activation, weights of the wrong number or not finite.
+            ValueError: ticks that are no whole number or too few, an unknown activation, weights of the wrong number or not finite.
         """
         super().__init__()
-        if ticks < 1:
-            raise ValueError(f"a mesh needs at least 1 tick, got {ticks}")
+        ticks = given.whole("ticks", ticks)
         reach.check_outputs(topology, ticks)
         self._long_enough = {ticks}  # numbers of ticks after which an input has reached every output
         self._ends: Ends | None = None  # made when it is first needed, as is the wiring
@@ -195,9 +195,9 @@ class MeshNet(nn.Module):
             )
         if not shape[nets]:
             raise ValueError("a batch needs at least one example, got none")
-        for name, given in (("input", x), ("initial state", initial)):
-            if given is not None and given.dtype != weight.dtype:
-                raise ValueError(f"the {name} is {given.dtype} but the weights are {weight.dtype}; convert one with .to()")
+        for name, values in (("input", x), ("initial state", initial)):
+            if values is not None and values.dtype != weight.dtype:
+                raise ValueError(f"the {name} is {values.dtype} but the weights are {weight.dtype}; convert one with .to()")
         if topology.bias:
             x = functional.pad(x, (0, 1), value=1.0)
         if x.ndim == nets + 2:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap, TwoSlopeNorm
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch
+from matplotlib.transforms import Affine2D, Affine2DBase, ScaledTranslation
 from torch import Tensor
 
 from onward.reports.canvas import BLUE, GREEN, ORANGE, RED, SKY, axes_or_new, figure_of
@@ -152,7 +154,13 @@ def _arrow(
     (x, y), end = places[s], places[t]
     style = {"color": colour, "lw": width, "alpha": alpha, "zorder": 1, "mutation_scale": 7, "shrinkB": size / 2}
     if s == t:
-        ends, bend, start = ((x - 0.035, y), (x + 0.035, y)), "arc3,rad=-2.6", 0.0
-    else:
-        ends, bend, start = ((x, y), end), "arc3,rad=0.12" if abs(end[0] - x) > 0.9 else "arc3,rad=0.22", size / 2
-    axes.add_patch(FancyArrowPatch(*ends, connectionstyle=bend, arrowstyle="-|>", shrinkA=start, **style))
+        loop = FancyArrowPatch(
+            (-0.35 * size, 0.36 * size), (0.35 * size, 0.36 * size), connectionstyle="arc3,rad=-1.8", arrowstyle="-|>", shrinkA=0,
+            **style | {"shrinkB": 0, "mutation_scale": min(7.0, 0.5 * size)},
+        )  # fmt: skip
+        of_points = figure_of(axes).dpi_scale_trans + ScaledTranslation(x, y, cast(Affine2DBase, axes.transData))
+        loop.set_transform(Affine2D().scale(1 / 72) + of_points)
+        axes.add_patch(loop)
+        return
+    bend = "arc3,rad=0.12" if abs(end[0] - x) > 0.9 else "arc3,rad=0.22"
+    axes.add_patch(FancyArrowPatch((x, y), end, connectionstyle=bend, arrowstyle="-|>", shrinkA=size / 2, **style))

@@ -7,6 +7,8 @@ there, layer by layer and by backpropagation.) Axes: c candidates; `*nets` nets 
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import torch
 from jaxtyping import Float
@@ -14,7 +16,7 @@ from torch import Tensor
 
 from onward import given
 from onward.graphs.changes import Change, add_edges, every_edge, places
-from onward.kernels import forward_only
+from onward.kernels import dynamics, forward_only
 from onward.kernels.dynamics import wiring_of
 from onward.kernels.plan import plan
 from onward.learners.forward_only import ForwardOnly
@@ -44,7 +46,16 @@ def gradient_everywhere(
     weight = net.weight.new_zeros(*net.nets, candidates.edges).index_copy(-1, there, net.weight)
     clamped, state = net.drive(x)
     wiring = wiring_of(candidates, net.weight.device)
-    engine = forward_only.find(plan(candidates, clamped.shape[0], clamped.shape[-2]).engine)
+    planned = plan(
+        candidates,
+        clamped.shape[0],
+        clamped.shape[-2],
+        itemsize=net.weight.element_size(),
+        static=dynamics.static(clamped),
+        every_tick=learner.loss.every_tick,
+        nets=math.prod(net.nets),
+    )
+    engine = forward_only.find(planned.engine)
     return forward_only.loss_and_gradient(weight, wiring, clamped, state, net.activation, learner.loss, y, engine)[1]
 
 

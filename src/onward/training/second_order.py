@@ -158,16 +158,14 @@ class DampedSteps:
     def _bytes_of_one(self, ticks: int) -> int:
         """Count the bytes of one example: of its Jacobian, and of what the engine carries to it."""
         learner, net = self.learner, self.learner.net
-        count = partial(plan, net.topology, ticks, 1, itemsize=net.weight.element_size())
-        counted, nets = count(), math.prod(net.nets)
-        engine = counted.engine if learner.engine is None else learner.engine.name
-        if learner.engine is None and learner.budget is not None:  # the learner's own choice, which knows what is live
-            silent, every = net.activation.silent_at_zero, learner.loss.every_tick
-            live = int(reach.live(net.topology, ticks, silent_at_zero=silent, every_tick=every).sum())
-            engine = count(live=live, budget=max(1, learner.budget // nets), threads=learner.threads).engine
-        carried = counted.costs[engine].bytes if engine in counted.costs else 0
+        silent, every = net.activation.silent_at_zero, learner.loss.every_tick
+        live = int(reach.live(net.topology, ticks, silent_at_zero=silent, every_tick=every).sum())
+        count = partial(plan, net.topology, ticks, 1, itemsize=net.weight.element_size(), nets=math.prod(net.nets))
+        engine = count(live=live).engine if learner.engine is None else learner.engine.name
+        costs = count().costs  # of all edges, as none is left out of a Jacobian
+        carried = costs[engine].bytes if engine in costs else 0
         numbers = 3 * net.weight.numel() * net.topology.outputs  # the Jacobian, weighted, and one in the making
-        return numbers * net.weight.element_size() + carried * nets
+        return numbers * net.weight.element_size() + carried
 
 
 def damped_step(

@@ -17,7 +17,7 @@ from onward import graphs
 from onward.experiments.exponents import Exponent, upper_half
 from onward.experiments.result import Result
 from onward.experiments.spec import Experiment
-from onward.papers.mesh_neural_networks.complexity_verdicts import CLEAR, ENOUGH, WITHIN, Curve, fitted, verdict
+from onward.papers.mesh_neural_networks.complexity_verdicts import FEWEST_PLACES, TOO_WIDE, WITHIN, Curve, fitted, verdict
 from onward.papers.mesh_neural_networks.curves import Problem, Repeats, measure_curve
 from onward.papers.mesh_neural_networks.gradient_tasks import Task, task
 from onward.reports import figures
@@ -179,7 +179,7 @@ def _protocol() -> str:
         "`T B N⁴` operations as published, `T B E F²` by *influence*, `T² B F³` by *factored* (at up to three ticks exactly as many as backpropagation), by *sparse* one for each walk along edges (walks that meet go on as one; `T² B F³` where every neuron "
         "feeds every other), and `T B N F` by backpropagation, whether its sweep back is written by hand or found in the computational graph that autograd records; it holds `B N³`, `B E F`, `T B F²`, what it walks, and `T B N` numbers. *Counted* are the products of matrices as the steps run them, and they are compared "
         "one by one with the derivation that has all its lower terms. Exponents are fitted by least squares in logarithms over the upper half of the range "
-        f"that a gradient of at most {MOST_FLOPS / 1e9:g} billion operations allows (those of *sparse*, which take longer, count more), each with the 95 % interval of its slope; what agrees within {WITHIN:g} is said to grow as derived, as lower terms, and in time calls that cost the same at any size, bend all but a leading one; an interval of ± {CLEAR:g} or more, or fewer than {ENOUGH} places, tells nothing. "
+        f"that a gradient of at most {MOST_FLOPS / 1e9:g} billion operations allows (those of *sparse*, which take longer, count more), each with the 95 % interval of its slope; what agrees within {WITHIN:g} is said to grow as derived, as lower terms, and in time calls that cost the same at any size, bend all but a leading one; an interval of ± {TOO_WIDE:g} or more, or fewer than {FEWEST_PLACES} places, tells nothing. "
         f"{INPUTS} inputs with the bias, {OUTPUTS} outputs, {TICKS} ticks and batch {BATCH} where they do not grow themselves; {EDGES} edges or {HIDDEN} hidden neurons where those are held, none of the edges dead, {SMALL} hidden neurons against ticks and batch; "
         "float32, one thread. Every gradient is compared with that of backpropagation in float64 before it is timed."
     )

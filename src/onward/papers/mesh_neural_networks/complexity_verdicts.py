@@ -6,14 +6,12 @@ from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import NamedTuple
 
-from onward.experiments.digits import to_three
 from onward.experiments.exponents import FEWEST, Exponent, exponent, upper_half
+from onward.experiments.rounding import to_three
 
 WITHIN = 0.15  # of an exponent, as lower terms bend all but a leading one
-CLEAR, ENOUGH = (
-    0.5,
-    5,
-)  # half-width from which on an interval tells nothing, as it holds other powers, and places that it takes
+TOO_WIDE = 0.5  # half-width from which on an interval tells nothing, as it holds other powers
+FEWEST_PLACES = 5
 AS, LESS, MORE, UNTOLD = (
     "as derived",
     "less steeply than derived",
@@ -107,7 +105,7 @@ def _times(curves: Sequence[Curve]) -> list[str]:
 
 def _kind(found: Exponent, derived: int) -> str:
     """Tell whether the whole interval is on one side of what is as derived, or so wide that nothing follows."""
-    if found.half >= CLEAR or found.n < ENOUGH:
+    if found.half >= TOO_WIDE or found.n < FEWEST_PLACES:
         return UNTOLD
     if found.value + found.half < derived - WITHIN:
         return LESS

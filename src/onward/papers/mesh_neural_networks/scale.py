@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from statistics import median
 
-from onward.experiments.digits import to_three
 from onward.experiments.medians import Median, median_interval
 from onward.experiments.result import Result
+from onward.experiments.rounding import to_three
 from onward.experiments.spec import Experiment
 from onward.experiments.statistics import Mean, mean, values
 from onward.papers.mesh_neural_networks.gradients import EXACT, TOLERANCE

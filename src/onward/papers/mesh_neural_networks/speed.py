@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from onward.experiments.digits import to_three
 from onward.experiments.medians import median_interval
 from onward.experiments.result import Result
+from onward.experiments.rounding import to_three
 from onward.papers.mesh_neural_networks.gradients import OURS
 from onward.papers.mesh_neural_networks.speed_cases import (
     CASES,

@@ -7,9 +7,9 @@ from itertools import pairwise
 from statistics import median
 from typing import NamedTuple
 
-from onward.experiments.digits import to_three
 from onward.experiments.medians import Median, ratio
 from onward.experiments.result import Result
+from onward.experiments.rounding import to_three
 from onward.papers.mesh_neural_networks.gradients import OURS
 
 OVER_NUMPY, OVER_JACFWD, OF_BPTT, OF_BPTT_ANYWHERE = 2000, 300, 1.5, 2

@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 
 from onward import graphs
-from onward.experiments.digits import to_three
 from onward.experiments.result import Result
+from onward.experiments.rounding import to_three
 from onward.experiments.spec import Experiment, Outcome, Progress
 from onward.experiments.statistics import Mean, mean, values
 from onward.experiments.turns import Turns, about, alone, timed

@@ -2,7 +2,7 @@
 
 import pytest
 
-from onward.experiments.digits import to_three
+from onward.experiments.rounding import to_three
 
 
 @pytest.mark.parametrize(
