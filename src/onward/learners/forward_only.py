@@ -86,7 +86,7 @@ class ForwardOnly(AbstractLearner):
         examples at a time that both stay within the budget.
 
         Args:
-            budget: bytes that are carried at a time by all threads together, the state left out; None for as many as it takes, where the engine "sparse" works on
+            budget: bytes that are carried at a time by all threads together, with *factored* and *sparse* the states of all ticks among them; None for as many as it takes, where the engine "sparse" works on
                 as many chunks of the graph at the same time as PyTorch has threads.
             threads: parts that are carried at the same time, each by one thread of its own, which the learner keeps for as long as it lives.
 

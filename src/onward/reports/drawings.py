@@ -158,7 +158,7 @@ def _arrow(
             (-0.35 * size, 0.36 * size), (0.35 * size, 0.36 * size), connectionstyle="arc3,rad=-1.8", arrowstyle="-|>", shrinkA=0,
             **style | {"shrinkB": 0, "mutation_scale": min(7.0, 0.5 * size)},
         )  # fmt: skip
-        of_points = figure_of(axes).dpi_scale_trans + ScaledTranslation(x, y, cast(Affine2DBase, axes.transData))
+        of_points = figure_of(axes).dpi_scale_trans + ScaledTranslation(x, y, cast("Affine2DBase", axes.transData))
         loop.set_transform(Affine2D().scale(1 / 72) + of_points)
         axes.add_patch(loop)
         return
