@@ -575,6 +575,7 @@ def test_what_fails_while_it_is_written_leaves_what_was_there(
     def fail(*arguments: object) -> None:
         raise OSError(28, "No space left on device")
 
+    few_epochs(monkeypatch)
     monkeypatch.setattr("onward.cli.tables.export_model", fail)
     refused(capsys, (*IRIS, *SMALL, "--no-rivals", "--export", "x.c"), "No space left on device")
     monkeypatch.setattr("onward.reports.page.to_html", fail)

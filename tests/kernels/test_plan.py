@@ -104,9 +104,9 @@ def test_a_plan_says_how_it_is_cut_and_what_cannot_be() -> None:
 @pytest.mark.parametrize("batch", [1, 4, 9])
 @pytest.mark.parametrize("nets", [1, 5])
 def test_the_budget_that_is_named_does(threads: int, batch: int, nets: int) -> None:
-    mesh = graphs.mesh(84, 150, 10)
+    mesh = graphs.mesh(20, 60, 5)
     given: dict = {"threads": threads, "nets": nets, "live": mesh.edges // 2}
-    cut = plan(mesh, 8, batch, budget=300_000, **given)
+    cut = plan(mesh, 8, batch, budget=60_000, **given)
     assert cut.engine == "influence"
     assert cut.advice is not None
     (named,) = (int(number.replace(",", "")) for number in re.findall(r"one of ([\d,]+) bytes", cut.advice))
@@ -131,10 +131,10 @@ def test_nets_side_by_side_are_planned_within_one_budget() -> None:
         assert five.work(name) == 5 * one.work(name)
     assert five.standing["factored"].graph == one.standing["factored"].graph
     assert five.standing["factored"].weights == 5 * one.standing["factored"].weights
-    stack = MeshNet.stack([MeshNet(graphs.mesh(84, 150, 10), 8) for _ in range(5)])
-    learner = ForwardOnly(stack).within(1_500_000)
-    with pytest.warns(UserWarning, match="a budget of 1,500,000 bytes takes influence, .* one of 7,"):
-        next(learner.credit(torch.zeros(5, 1, 84), torch.zeros(5, 1, dtype=torch.int64)))
+    stack = MeshNet.stack([MeshNet(graphs.mesh(20, 60, 5), 8) for _ in range(5)])
+    learner = ForwardOnly(stack).within(300_000)
+    with pytest.warns(UserWarning, match="a budget of 300,000 bytes takes influence, .* one of 1,"):
+        next(learner.credit(torch.zeros(5, 1, 20), torch.zeros(5, 1, dtype=torch.int64)))
 
 
 def test_a_long_sequence_is_planned_at_once() -> None:

@@ -48,7 +48,7 @@ def test_neurons_of_a_crowded_column_do_not_touch() -> None:
     assert 0.6 * apart < dots[0].get_markersize() < apart
 
 
-@pytest.mark.parametrize("hidden", [5, 10, 40, 100])
+@pytest.mark.parametrize("hidden", [5, 10, 30])
 def test_no_two_neurons_touch_where_hidden_ones_stand_in_a_round(hidden: int) -> None:
     topology = graphs.mesh(4, hidden, 3)
     drawn = drawings.draw_graph(topology)
@@ -62,13 +62,13 @@ def test_no_two_neurons_touch_where_hidden_ones_stand_in_a_round(hidden: int) ->
 
 
 def test_loops_begin_at_the_edge_of_their_neuron() -> None:
-    topology = graphs.mesh(4, 60, 3)
+    topology = graphs.mesh(4, 20, 3)
     drawn = drawings.draw_graph(topology)
     drawn.draw_without_rendering()
     (axes,) = drawn.axes
     dots = [line for line in axes.lines if len(np.asarray(line.get_xdata()))]
     loops = np.flatnonzero(topology.source == topology.target)
-    assert len(loops) == 63
+    assert len(loops) == 23
     for edge in loops.tolist():
         arrow, dot = axes.patches[edge], dots[topology.source[edge]]
         begin = np.asarray(arrow.get_transform().transform_path(arrow.get_path()).vertices)[0]

@@ -160,6 +160,7 @@ def _arrow(
         )  # fmt: skip
         of_points = figure_of(axes).dpi_scale_trans + ScaledTranslation(x, y, cast("Affine2DBase", axes.transData))
         loop.set_transform(Affine2D().scale(1 / 72) + of_points)
+        loop.set_clip_on(False)  # those of the highest neurons stand above the axes
         axes.add_patch(loop)
         return
     bend = "arc3,rad=0.12" if abs(end[0] - x) > 0.9 else "arc3,rad=0.22"
