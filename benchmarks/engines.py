@@ -2,7 +2,7 @@
 
     python benchmarks/engines.py [--threads 1] [--seconds 0.5]
 
-What the plan compares engines by (`SLOWER`, `STARTING`, `ENTRY` of `onward.kernels.plan`) was fitted to what is printed here: milliseconds of a gradient (the least of
+What the plan compares engines by (`SLOWER`, `STARTING`, `ENTRY` of `onward.kernels.plan`) was fitted to such times. Printed are milliseconds of a gradient (the least of
 those that fit into some seconds, so that what else the machine does counts little), which engine the plan takes, and how many times as long as the other it takes where
 that is quicker. About a minute and a half.
 """
